@@ -1,0 +1,213 @@
+import { z } from "zod";
+import { nameProblem } from "./names.ts";
+
+/** The kinds of document on the volume, with the folder that holds each. */
+export const kindFolders = {
+  Metric: "metric",
+  Task: "task",
+  Application: "application",
+  Collector: "collector",
+  Collection: "collection",
+} as const;
+
+export type Kind = keyof typeof kindFolders;
+
+export const frequencySecondsDefault = 60;
+
+const text = z.string();
+const name = z.string().superRefine((value, context) => {
+  const problem = nameProblem(value);
+  if (problem !== null) context.addIssue({ code: "custom", message: `name ${problem}` });
+});
+const labels = z.record(z.string().min(1), z.string());
+const portNumber = z.int().min(1).max(65535);
+
+const metadata = z.strictObject({
+  clusterId: name,
+  namespace: name,
+  name,
+  labels: labels.default({}),
+  annotations: z.record(z.string(), z.string()).default({}),
+});
+
+/** A secret is named, never written down: `env:NAME`, or `file:NAME` inside the configured folder of secrets. */
+const secretReference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9][A-Za-z0-9._/-]*)$/, {
+  error: "must be a reference such as env:NAME or file:NAME",
+});
+
+const relabeling = z.strictObject({
+  sourceLabels: z.array(z.string()).default([]),
+  separator: z.string().default(";"),
+  regex: z.string().default("(.*)"),
+  modulus: z.int().min(1).optional(),
+  targetLabel: z.string().optional(),
+  replacement: z.string().default("$1"),
+  action: z.enum([
+    "replace",
+    "keep",
+    "drop",
+    "keepequal",
+    "dropequal",
+    "hashmod",
+    "labelmap",
+    "labeldrop",
+    "labelkeep",
+    "lowercase",
+    "uppercase",
+  ]).default("replace"),
+});
+
+/** Each exceeded limit fails the scrape. 0 means no limit, except for the body, which always has one. */
+const limits = z.strictObject({
+  bodyBytes: z.int().min(1).max(1024 * 1024 * 1024).default(64 * 1024 * 1024),
+  samples: z.int().min(0).default(0),
+  labels: z.int().min(0).default(0),
+  labelNameLength: z.int().min(0).default(0),
+  labelValueLength: z.int().min(0).default(0),
+  targets: z.int().min(0).default(0),
+});
+
+const auth = z.strictObject({
+  basic: z.strictObject({ username: z.string(), password: secretReference }).optional(),
+  bearer: secretReference.optional(),
+});
+
+const tls = z.strictObject({
+  ca: secretReference.optional(),
+  certificate: secretReference.optional(),
+  key: secretReference.optional(),
+  serverName: z.string().optional(),
+  insecureSkipVerify: z.boolean().default(false),
+});
+
+/** How the targets of a metric are scraped: what a collector needs to know of it, besides the targets. */
+const scrapeFields = {
+  version: z.string().min(1, { error: "must not be empty; change it whenever anything in spec changes" }),
+  uri: z.string().startsWith("/", { error: "must begin with /" }),
+  method: z.enum(["GET", "POST"]).default("GET"),
+  /** Seconds between scrapes. The operator's minimum (60 by default) is checked by the document reader. */
+  frequency: z.int().min(1).max(86_400).default(frequencySecondsDefault),
+  /** Seconds for a whole scrape; the frequency is its upper bound, and its default is the smaller of 10 and that. */
+  timeout: z.number().positive().max(86_400).optional(),
+  metricType: z.enum(["prometheus", ""]).default("prometheus"),
+  dataId: z.int().min(0).default(0),
+  scheme: z.enum(["http", "https"]).default("http"),
+  parameters: z.record(z.string(), z.string()).default({}),
+  head: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string()).default({}),
+  constLabels: labels.default({}),
+  honorLabels: z.boolean().default(false),
+  honorTimestamps: z.boolean().default(true),
+  fallbackProtocol: z.enum(["PrometheusText0.0.4", "PrometheusText1.0.0", "OpenMetricsText1.0.0"]).optional(),
+  limits: limits.prefault({}),
+  relabelings: z.array(relabeling).default([]),
+  metricRelabelings: z.array(relabeling).default([]),
+  auth: auth.optional(),
+  tls: tls.optional(),
+} as const;
+
+const clusterType = z.enum(["k8s", "mesos", "bcs-components"]);
+
+const metricSpec = z.strictObject({
+  ...scrapeFields,
+  clusterType: clusterType.default("k8s"),
+  /** Every pair must equal; an empty selector matches every instance of the namespace. */
+  selector: labels.default({}),
+  /** A number, or the name of a container port. Not used for bcs-components, whose records carry their port. */
+  port: z.union([portNumber, z.string().min(1)], { error: "must be a port number or the name of a container port" }),
+  network: z.strictObject({
+    networkMode: text.optional(),
+    networkType: text.optional(),
+    hostNetwork: z.boolean().optional(),
+    dnsPolicy: text.optional(),
+  }).optional(),
+  collector: z.strictObject({
+    image: text.optional(),
+    replicas: z.int().min(0).optional(),
+    imagePullSecrets: z.array(text).optional(),
+  }).optional(),
+});
+
+const taskSpec = z.strictObject({
+  /** The task serves a metric when every pair of the metric's selector is in here; without one: never. */
+  selector: labels.default({}),
+  pods: z.array(z.strictObject({
+    ip: z.string().min(1),
+    /** Overrides the metric's port when positive. */
+    port: z.int().min(0).max(65535).default(0),
+    meta: z.record(z.string(), z.unknown()).default({}),
+  })).default([]),
+});
+
+const applicationSpec = z.strictObject({
+  labels: labels.default({}),
+  instances: z.array(z.strictObject({
+    name,
+    ip: z.string().min(1),
+    hostIp: text.default(""),
+    phase: text.default("Running"),
+    /** Laid over the application's labels. */
+    labels: labels.default({}),
+    ports: z.array(z.strictObject({
+      name: text.default(""),
+      port: portNumber,
+      hostPort: z.int().min(0).max(65535).default(0),
+    })).default([]),
+  })).default([]),
+});
+
+const collectorSpec = z.strictObject({
+  replicas: z.int().min(0).max(1000).default(1),
+  image: text.optional(),
+  clusterType: clusterType.optional(),
+  network: z.record(z.string(), z.unknown()).optional(),
+  template: z.record(z.string(), z.unknown()).optional(),
+});
+
+const target = z.strictObject({
+  /** `host:port`. */
+  address: z.string().min(3),
+  pod: text.default(""),
+  scheme: z.enum(["http", "https"]).optional(),
+  labels: labels.default({}),
+  /** Unix milliseconds from which, and until which, this collector scrapes the target. */
+  fromMs: z.int().optional(),
+  untilMs: z.int().optional(),
+});
+
+const collectionSpec = z.strictObject({
+  /** Grows with every change of the assignment of the namespace. */
+  generation: z.int().min(1),
+  /** SHA-256 over the spec without this field, in hexadecimal: tells an edited file from a generated one. */
+  digest: text,
+  metrics: z.array(z.strictObject({ name, ...scrapeFields, targets: z.array(target) })),
+});
+
+function documentOf<K extends Kind, S extends z.ZodType>(kind: K, spec: S) {
+  return z.strictObject({ apiVersion: z.literal("bcs-metric/v1"), kind: z.literal(kind), metadata, spec });
+}
+
+/** One schema for each kind of document. */
+export const documentSchemas = {
+  Metric: documentOf("Metric", metricSpec),
+  Task: documentOf("Task", taskSpec),
+  Application: documentOf("Application", applicationSpec),
+  Collector: documentOf("Collector", collectorSpec),
+  Collection: documentOf("Collection", collectionSpec),
+} as const;
+
+export type Metadata = z.output<typeof metadata>;
+export type Relabeling = z.output<typeof relabeling>;
+export type ScrapeLimits = z.output<typeof limits>;
+export type MetricDocument = z.output<typeof documentSchemas.Metric>;
+export type TaskDocument = z.output<typeof documentSchemas.Task>;
+export type ApplicationDocument = z.output<typeof documentSchemas.Application>;
+export type CollectorDocument = z.output<typeof documentSchemas.Collector>;
+export type CollectionDocument = z.output<typeof documentSchemas.Collection>;
+export type CollectionMetric = CollectionDocument["spec"]["metrics"][number];
+export type CollectionTarget = CollectionMetric["targets"][number];
+export type ConfigDocument =
+  | MetricDocument
+  | TaskDocument
+  | ApplicationDocument
+  | CollectorDocument
+  | CollectionDocument;

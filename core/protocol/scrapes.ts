@@ -1,0 +1,98 @@
+/**
+ * SCRAPES body: the values of one or more scrapes (the frame's id is its sequence number).
+ *
+ * | offset | size | field   | encoding                                      |
+ * | ------ | ---- | ------- | --------------------------------------------- |
+ * | 0      |      | count   | varint: number of scrapes, each as below      |
+ *
+ * | size | field         | encoding                                                              |
+ * | ---- | ------------- | --------------------------------------------------------------------- |
+ * | 16   | target        | id of the TARGET                                                      |
+ * | 16   | layout        | id of the layout                                                      |
+ * | 8    | timestamp     | i64, Unix milliseconds of the scrape                                  |
+ * | 1    | coding        | bits 0-3: coding of the values, 0 = plain; bit 4: sample times follow |
+ * |      | sample count  | varint; the layout's blocks have as many series                       |
+ * |      | payload bytes | varint: length of the rest of this scrape                             |
+ * | 8n   | values        | coding 0: little-endian IEEE 754 for each series, in layout order     |
+ * |      | sample times  | varint each, in layout order: 0 = the scrape's time, else 1 + the     |
+ * |      |               | zigzag-coded milliseconds from the scrape's time                      |
+ */
+
+import { ByteReader, ByteWriter, MalformedError } from "./bytes.ts";
+import { type ContentId, contentIdBytes, readContentId, writeContentId } from "./shape.ts";
+
+export interface Scrape {
+  readonly targetId: ContentId;
+  readonly layoutId: ContentId;
+  /** Unix milliseconds at which the scrape began. */
+  readonly timestampMs: number;
+  /** One for each series of the layout, in its order. NaN payloads are kept. */
+  readonly values: Float64Array<ArrayBuffer>;
+  /** Explicit times of the samples in Unix milliseconds, NaN where a sample has none; null when none has one. */
+  readonly sampleTimesMs: Float64Array<ArrayBuffer> | null;
+}
+
+const codingPlain = 0;
+const sampleTimesFlag = 0x10;
+const scrapeBytesMin = 2 * contentIdBytes + 8 + 1 + 1 + 1;
+
+export function encodeScrapes(scrapes: readonly Scrape[]): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(64 + scrapes.reduce((sum, scrape) => sum + 64 + scrape.values.byteLength, 0));
+  writer.varint(scrapes.length);
+  for (const scrape of scrapes) writeScrape(writer, scrape);
+  return writer.finish();
+}
+
+/** @throws MalformedError when the body has another form. */
+export function decodeScrapes(body: Uint8Array): Scrape[] {
+  const reader = new ByteReader(body);
+  const count = reader.count(scrapeBytesMin);
+  const scrapes: Scrape[] = [];
+  for (let index = 0; index < count; index++) scrapes.push(readScrape(reader));
+  reader.end();
+  return scrapes;
+}
+
+function writeScrape(writer: ByteWriter, scrape: Scrape): void {
+  writeContentId(writer, scrape.targetId);
+  writeContentId(writer, scrape.layoutId);
+  const times = scrape.sampleTimesMs === null ? null : encodeSampleTimes(scrape.sampleTimesMs, scrape.timestampMs);
+  writer.i64(BigInt(scrape.timestampMs)).u8(codingPlain | (times === null ? 0 : sampleTimesFlag));
+  writer.varint(scrape.values.length).varint(scrape.values.byteLength + (times?.length ?? 0));
+  writer.float64s(scrape.values);
+  if (times !== null) writer.raw(times);
+}
+
+function readScrape(reader: ByteReader): Scrape {
+  const targetId = readContentId(reader);
+  const layoutId = readContentId(reader);
+  const timestampMs = Number(reader.i64());
+  const coding = reader.u8();
+  const sampleCount = reader.varint();
+  const payload = new ByteReader(reader.raw(reader.varint()));
+  if ((coding & ~sampleTimesFlag) !== codingPlain) throw new MalformedError(`Cannot read scrape: coding ${coding}`);
+  const values = payload.float64s(sampleCount);
+  const hasTimes = (coding & sampleTimesFlag) !== 0;
+  const sampleTimesMs = hasTimes ? decodeSampleTimes(payload, sampleCount, timestampMs) : null;
+  payload.end();
+  return { targetId, layoutId, timestampMs, values, sampleTimesMs };
+}
+
+function encodeSampleTimes(timesMs: Float64Array, scrapeMs: number): Uint8Array {
+  const writer = new ByteWriter(timesMs.length * 2);
+  for (const timeMs of timesMs) {
+    const offset = timeMs - scrapeMs;
+    writer.varint(Number.isNaN(timeMs) ? 0 : 1 + (offset < 0 ? -offset * 2 - 1 : offset * 2));
+  }
+  return writer.finish();
+}
+
+function decodeSampleTimes(reader: ByteReader, count: number, scrapeMs: number): Float64Array<ArrayBuffer> {
+  const times = new Float64Array(count);
+  for (let index = 0; index < count; index++) {
+    const coded = reader.varint();
+    const zigzag = coded - 1;
+    times[index] = coded === 0 ? NaN : scrapeMs + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+  }
+  return times;
+}
