@@ -60,7 +60,7 @@ export async function readOptions<Definitions extends OptionDefinitions>(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ReadOptions<Definitions>> {
   const command = parseArguments(definition, argv);
-  const flags: Record<string, unknown> = command.opts();
+  const flags = command.opts<Record<string, string | boolean | undefined>>();
   const configPath = String(flags["config"] ?? env["BCS_METRIC_CONFIG"] ?? "");
   const config = configPath === "" ? {} : await readConfigFile(configPath, definition);
   const values: Record<string, unknown> = {};

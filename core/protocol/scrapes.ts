@@ -53,6 +53,31 @@ export function decodeScrapes(body: Uint8Array): Scrape[] {
   return scrapes;
 }
 
+/** What a scrape refers to and how much it holds, without its values. */
+export interface ScrapeSummary {
+  readonly targetId: ContentId;
+  readonly layoutId: ContentId;
+  readonly timestampMs: number;
+  readonly sampleCount: number;
+}
+
+/**
+ * Reads only the fixed part of each scrape, in time that does not depend on the number of samples.
+ * @throws MalformedError when the body has another form; the payloads are not looked into.
+ */
+export function summarizeScrapes(body: Uint8Array): ScrapeSummary[] {
+  const reader = new ByteReader(body);
+  const count = reader.count(scrapeBytesMin);
+  const summaries: ScrapeSummary[] = [];
+  for (let index = 0; index < count; index++) {
+    const head = readScrapeHead(reader);
+    reader.raw(head.payloadBytes);
+    summaries.push(head);
+  }
+  reader.end();
+  return summaries;
+}
+
 function writeScrape(writer: ByteWriter, scrape: Scrape): void {
   writeContentId(writer, scrape.targetId);
   writeContentId(writer, scrape.layoutId);
@@ -63,14 +88,21 @@ function writeScrape(writer: ByteWriter, scrape: Scrape): void {
   if (times !== null) writer.raw(times);
 }
 
+function readScrapeHead(reader: ByteReader) {
+  return {
+    targetId: readContentId(reader),
+    layoutId: readContentId(reader),
+    timestampMs: Number(reader.i64()),
+    coding: reader.u8(),
+    sampleCount: reader.varint(),
+    payloadBytes: reader.varint(),
+  };
+}
+
 function readScrape(reader: ByteReader): Scrape {
-  const targetId = readContentId(reader);
-  const layoutId = readContentId(reader);
-  const timestampMs = Number(reader.i64());
-  const coding = reader.u8();
-  const sampleCount = reader.varint();
-  const payload = new ByteReader(reader.raw(reader.varint()));
+  const { targetId, layoutId, timestampMs, coding, sampleCount, payloadBytes } = readScrapeHead(reader);
   if ((coding & ~sampleTimesFlag) !== codingPlain) throw new MalformedError(`Cannot read scrape: coding ${coding}`);
+  const payload = new ByteReader(reader.raw(payloadBytes));
   const values = payload.float64s(sampleCount);
   const hasTimes = (coding & sampleTimesFlag) !== 0;
   const sampleTimesMs = hasTimes ? decodeSampleTimes(payload, sampleCount, timestampMs) : null;
