@@ -1,5 +1,8 @@
 import type { Logger } from "../telemetry/log.ts";
 
+/** The variable that tells a child to end when its standard input does, and so with its parent, whatever kills it. */
+export const parentPipeVariable = "BCS_METRIC_PARENT_PIPE";
+
 export const isDeno: boolean = "Deno" in globalThis;
 
 /** The command line that runs a TypeScript file of this project on the runtime that runs us now. */
@@ -21,6 +24,7 @@ export async function runUntilSignal(body: (stop: AbortSignal) => Promise<number
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  const unwatchParent = watchParent(onSignal);
   try {
     return await body(abort.signal) ?? 0;
   } catch (error) {
@@ -29,7 +33,20 @@ export async function runUntilSignal(body: (stop: AbortSignal) => Promise<number
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);
+    unwatchParent();
   }
+}
+
+/** A child that was given a pipe as standard input ends when its parent closes it, if only by dying. */
+function watchParent(onGone: () => void): () => void {
+  if (process.env[parentPipeVariable] === undefined) return () => {};
+  process.stdin.once("end", onGone);
+  process.stdin.once("error", onGone);
+  process.stdin.resume();
+  return () => {
+    process.stdin.off("end", onGone);
+    process.stdin.destroy();
+  };
 }
 
 /** One line for what the user can mend, the whole stack for what is our own defect. */
