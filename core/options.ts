@@ -80,6 +80,13 @@ export function environmentName(name: string): string {
   return `BCS_METRIC_${flagName(name).replaceAll("-", "_").toUpperCase()}`;
 }
 
+/** The opposite of reading: option values as command-line arguments, without those that are undefined. */
+export function writeArguments(values: Readonly<Record<string, string | number | undefined>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${flagName(name)}`, String(value)]
+  );
+}
+
 function parseArguments(definition: CommandDefinition<OptionDefinitions>, argv: readonly string[]): Command {
   const command = new Command(`bcs-metric ${definition.name}`).description(definition.summary).exitOverride();
   if (definition.positional !== undefined) command.argument(definition.positional);

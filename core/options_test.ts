@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { z } from "zod";
-import { environmentName, flagName, HelpShown, OptionError, readOptions } from "./options.ts";
+import { environmentName, flagName, HelpShown, OptionError, readOptions, writeArguments } from "./options.ts";
 
 const definition = {
   name: "sample",
@@ -74,6 +74,12 @@ test("a missing required option, an unknown option and an unknown key are refuse
   await refused(["--cluster", "C", "--clutser", "D"], {}, /unknown option '--clutser'/);
   await refused(["--config", await configFile("cluster: C\nclutser: D")], {}, /unknown key "clutser"/);
   await refused(["--config", join(folder, "absent.yaml")], {}, /Cannot read config file .*absent\.yaml/);
+});
+
+test("written arguments are read back, and undefined ones left out", async () => {
+  const argv = writeArguments({ frequencyMin: 7, cluster: "C", config: undefined });
+  assert.deepEqual(argv, ["--frequency-min", "7", "--cluster", "C"]);
+  assert.equal((await readOptions(definition, argv, {})).values.frequencyMin, 7);
 });
 
 test("names are spelled as flag and as environment variable", () => {

@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { readFileSync, realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { HelpShown, OptionError } from "../core/options.ts";
+import { describeFailure } from "../core/runtime/process.ts";
+
+type Run = (argv: readonly string[]) => Promise<number>;
+
+interface Subcommand {
+  readonly summary: string;
+  /** Loads only the code of this command: a collector's process holds no exporter. */
+  load(): Promise<Run>;
+}
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  up: {
+    summary: "run the whole system on this machine, with a live status line",
+    load: async () => (await import("./up/up.ts")).upCommand,
+  },
+  service: {
+    summary: "run a Metric-Service",
+    load: async () => (await import("../service/main.ts")).main,
+  },
+  collector: {
+    summary: "run a collector",
+    load: async () => (await import("../collector/main.ts")).main,
+  },
+  exporter: {
+    summary: "run an exporter",
+    load: async () => (await import("../exporter/main.ts")).main,
+  },
+  targets: {
+    summary: "list the targets with their health, owner and last error",
+    load: async () => (await import("./targets.ts")).targetsCommand,
+  },
+  check: {
+    summary: "validate configuration files; problems are shown as file:line:column",
+    load: async () => (await import("./check.ts")).checkCommand,
+  },
+  parse: {
+    summary: "parse an exposition into JSON lines",
+    load: async () => (await import("./parse.ts")).parseCommand,
+  },
+  schema: {
+    summary: "print the JSON Schemas of the configuration files",
+    load: async () => (await import("./schema.ts")).schemaCommand,
+  },
+};
+
+/** Runs the `bcs-metric` command and returns its exit code: 0 for success, 1 for a failure, which is one line. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const [name = "--help", ...rest] = argv;
+  if (name === "--help" || name === "-h" || name === "help") return print(usage());
+  if (name === "--version" || name === "-V") return print(version());
+  const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
+  if (subcommand === undefined) {
+    console.error(`bcs-metric: unknown command "${name}"; see bcs-metric --help`);
+    return 1;
+  }
+  try {
+    const run = await subcommand.load();
+    return await run(rest);
+  } catch (error) {
+    if (error instanceof HelpShown) return 0;
+    console.error(error instanceof OptionError ? error.message : `bcs-metric: ${describeFailure(error)}`);
+    return 1;
+  }
+}
+
+function usage(): string {
+  const lines = Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`);
+  return `Usage: bcs-metric COMMAND [OPTIONS]
+
+Collects business metrics from container networks and delivers them, acknowledged end to end.
+
+Commands:
+${lines.join("\n")}
+
+bcs-metric COMMAND --help shows the options of a command; each can also be set by an environment variable
+BCS_METRIC_<OPTION> or in a YAML file named by --config.
+`;
+}
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return `${manifest.version}\n`;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.exitCode = await runCommandLine(process.argv.slice(2));
+}
