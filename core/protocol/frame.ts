@@ -8,7 +8,7 @@
  * | 12     | 4    | length    | u32, big-endian: bytes of the body, at most 16 MiB    |
  * | 16     | 8    | id        | i64, big-endian: data id, sequence, … as the type says |
  * | 24     | 8    | timestamp | i64, big-endian: Unix nanoseconds at the sender       |
- * | 32     |      | body      | as the type says: see messages.ts                     |
+ * | 32     |      | body      | as the type says: see session.ts, shape.ts, scrapes.ts |
  *
  * Types 1 to 3 are those of the original system and keep their meaning; 16 and above came with acknowledgement.
  * A stream with another magic or a longer body is not a stream of frames: the connection is closed.
@@ -16,6 +16,7 @@
 
 export const frameHeaderBytes = 32;
 export const frameBodyBytesMax = 16 * 1024 * 1024;
+export const frameMagicBytes = 8;
 const magic = 0x75062D90E03C798An;
 
 export const FrameType = {
@@ -54,6 +55,12 @@ export interface Frame {
 /** The bytes are not a frame; the connection that carried them must be closed. */
 export class FrameError extends Error {
   override name = "FrameError";
+  readonly reason: "magic" | "length";
+
+  constructor(reason: "magic" | "length", message: string) {
+    super(message);
+    this.reason = reason;
+  }
 }
 
 /** Header and body in one buffer. */
@@ -83,12 +90,21 @@ export function writeFrameHeader(into: Uint8Array, header: FrameHeader): void {
  * @throws FrameError when the magic is not ours or the body would exceed 16 MiB.
  */
 export function readFrameHeader(bytes: Uint8Array, offset = 0): FrameHeader {
+  checkFrameMagic(bytes, offset);
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, frameHeaderBytes);
-  const found = view.getBigUint64(0);
-  if (found !== magic) throw new FrameError(`Cannot read frame: bad magic 0x${found.toString(16).padStart(16, "0")}`);
   const bodyBytes = view.getUint32(12);
   checkLength(bodyBytes);
   return { type: view.getUint32(8), bodyBytes, id: view.getBigInt64(16), timestampNs: view.getBigInt64(24) };
+}
+
+/**
+ * Looks only at the first 8 bytes of a header, so that a stranger's stream is noticed before a whole one came.
+ * @throws FrameError when the magic is not ours.
+ */
+export function checkFrameMagic(bytes: Uint8Array, offset = 0): void {
+  const found = new DataView(bytes.buffer, bytes.byteOffset + offset, frameMagicBytes).getBigUint64(0);
+  if (found === magic) return;
+  throw new FrameError("magic", `Cannot read frame: bad magic 0x${found.toString(16).padStart(16, "0")}`);
 }
 
 /** Unix milliseconds as a header's nanoseconds. */
@@ -98,6 +114,6 @@ export function toNanoseconds(unixMs: number): bigint {
 
 function checkLength(bodyBytes: number): void {
   if (bodyBytes > frameBodyBytesMax) {
-    throw new FrameError(`Cannot take frame: its body of ${bodyBytes} bytes exceeds ${frameBodyBytesMax}`);
+    throw new FrameError("length", `Cannot take frame: its body of ${bodyBytes} bytes exceeds ${frameBodyBytesMax}`);
   }
 }

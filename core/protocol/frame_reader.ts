@@ -1,4 +1,11 @@
-import { type Frame, type FrameHeader, frameHeaderBytes, readFrameHeader } from "./frame.ts";
+import {
+  checkFrameMagic,
+  type Frame,
+  type FrameHeader,
+  frameHeaderBytes,
+  frameMagicBytes,
+  readFrameHeader,
+} from "./frame.ts";
 
 /**
  * Cuts a byte stream into frames, however it was split on the way.
@@ -67,6 +74,8 @@ export class FrameReader {
     }
     this.#pending.set(bytes, this.#pendingBytes);
     this.#pendingBytes = needed;
+    // A stranger that says less than a header and then waits for an answer is told at once.
+    if (needed >= frameMagicBytes && needed < frameHeaderBytes) checkFrameMagic(this.#pending);
   }
 }
 

@@ -62,17 +62,21 @@ export interface ScrapeSummary {
 }
 
 /**
- * Reads only the fixed part of each scrape, in time that does not depend on the number of samples.
- * @throws MalformedError when the body has another form; the payloads are not looked into.
+ * Checks everything that {@link decodeScrapes} checks but hands out no values, in time that does not depend on the
+ * number of samples, unless they have times of their own.
+ * @throws MalformedError when the body has another form: what passes here can be decoded later.
  */
 export function summarizeScrapes(body: Uint8Array): ScrapeSummary[] {
   const reader = new ByteReader(body);
   const count = reader.count(scrapeBytesMin);
   const summaries: ScrapeSummary[] = [];
   for (let index = 0; index < count; index++) {
-    const head = readScrapeHead(reader);
-    reader.raw(head.payloadBytes);
-    summaries.push(head);
+    const { targetId, layoutId, timestampMs, coding, sampleCount, payloadBytes } = readScrapeHead(reader);
+    const payload = new ByteReader(reader.raw(payloadBytes));
+    payload.raw(sampleCount * 8);
+    if ((coding & sampleTimesFlag) !== 0) decodeSampleTimes(payload, sampleCount, timestampMs);
+    payload.end();
+    summaries.push({ targetId, layoutId, timestampMs, sampleCount });
   }
   reader.end();
   return summaries;
@@ -89,19 +93,16 @@ function writeScrape(writer: ByteWriter, scrape: Scrape): void {
 }
 
 function readScrapeHead(reader: ByteReader) {
-  return {
-    targetId: readContentId(reader),
-    layoutId: readContentId(reader),
-    timestampMs: Number(reader.i64()),
-    coding: reader.u8(),
-    sampleCount: reader.varint(),
-    payloadBytes: reader.varint(),
-  };
+  const targetId = readContentId(reader);
+  const layoutId = readContentId(reader);
+  const timestampMs = Number(reader.i64());
+  const coding = reader.u8();
+  if ((coding & ~sampleTimesFlag) !== codingPlain) throw new MalformedError(`Cannot read scrape: coding ${coding}`);
+  return { targetId, layoutId, timestampMs, coding, sampleCount: reader.varint(), payloadBytes: reader.varint() };
 }
 
 function readScrape(reader: ByteReader): Scrape {
   const { targetId, layoutId, timestampMs, coding, sampleCount, payloadBytes } = readScrapeHead(reader);
-  if ((coding & ~sampleTimesFlag) !== codingPlain) throw new MalformedError(`Cannot read scrape: coding ${coding}`);
   const payload = new ByteReader(reader.raw(payloadBytes));
   const values = payload.float64s(sampleCount);
   const hasTimes = (coding & sampleTimesFlag) !== 0;
