@@ -1,0 +1,60 @@
+import type { Registry, RegistryRecord } from "../../core/registry/records.ts";
+import { formatAddress, parseAddress } from "../../core/runtime/system_net.ts";
+
+/** An exporter that may be connected to. */
+export interface ExporterAddress {
+  /** `host:port` of its frame port. */
+  readonly address: string;
+  /** Its load on a scale that all exporters share; lower is better. */
+  readonly load: number;
+}
+
+export interface AddressSource {
+  /**
+   * Reports all exporters now and after each change. An empty list means "not known", never "there are none".
+   * `onFailure` hears why nothing will be reported (any more). The returned function ends the subscription.
+   */
+  subscribe(
+    onChange: (addresses: readonly ExporterAddress[]) => void,
+    onFailure?: (error: unknown) => void,
+  ): () => void;
+}
+
+/**
+ * The one exporter at `address`, `host:port`.
+ * @throws RangeError when it is not an address.
+ */
+export function fixedAddress(address: string): AddressSource {
+  parseAddress(address);
+  return {
+    subscribe(onChange) {
+      onChange([{ address, load: 0 }]);
+      return () => {};
+    },
+  };
+}
+
+/** The exporters that announce themselves in the registry, with the number of their connections as load. */
+export function registryAddresses(registry: Pick<Registry, "watch">): AddressSource {
+  return {
+    subscribe(onChange, onFailure = () => {}) {
+      let ended = false;
+      const watching = registry.watch("exporter", (records) => {
+        if (!ended) onChange(records.map(addressOf));
+      });
+      watching.catch(onFailure);
+      return () => {
+        ended = true;
+        // A watch that never began was reported above and leaves nothing to close.
+        watching.then((watch) => watch.close(), () => undefined).catch(onFailure);
+      };
+    },
+  };
+}
+
+function addressOf(record: RegistryRecord): ExporterAddress {
+  return {
+    address: formatAddress({ host: record.ip, port: record.port }),
+    load: record.load["connections"] ?? 0,
+  };
+}

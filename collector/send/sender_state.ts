@@ -1,0 +1,183 @@
+/**
+ * The collector's end of the protocol of docs/protocol.md as a state machine without input and output: what it
+ * knows, what can happen to it and what it wants done. `step` (step.ts) takes it forward.
+ *
+ *             addresses            connected, HELLO written          WELCOME
+ *      idle ------------> connecting ----------------> greeting ---------------> streaming
+ *                          ^      |                       |                         |
+ *                          |      v  failed, refused      v  refused, silent 10 s   v  ended, silent 60 s, stalled
+ *                        waiting <--------------------------------------------------+     (stop: stopped, from any)
+ */
+
+import type { Frame } from "../../core/protocol/frame.ts";
+import type { CollectorIdentity, Welcome } from "../../core/protocol/session.ts";
+import type { Random } from "../../core/runtime/env.ts";
+import type { ExporterAddress } from "./addresses.ts";
+import type { OutboundRecord } from "./outbox.ts";
+import { SeenShapes } from "./seen_shapes.ts";
+import { type LossReason, Spool } from "./spool.ts";
+
+export const timings = {
+  /** Both for the connection itself and for the answer to HELLO. */
+  greetingMs: 10_000,
+  /** A heartbeat is sent after this long without sending anything. */
+  heartbeatMs: 10_000,
+  /** A peer that sends nothing, or takes nothing of what is sent to it, for so long is dead. */
+  silenceMs: 60_000,
+  /** How long a healthy session outlives its exporter's record in the registry, which may only be late. */
+  absenceMs: 30_000,
+  /** Records that come within this time of each other leave in one write. */
+  flushMs: 10,
+} as const;
+
+export interface SenderConfig {
+  readonly identity: CollectorIdentity;
+  readonly epoch: bigint;
+  readonly token: string;
+  readonly budgetBytes: number;
+  readonly random: Pick<Random, "float">;
+}
+
+export interface SenderState {
+  readonly config: SenderConfig;
+  readonly spool: Spool;
+  link: Link;
+  addresses: readonly ExporterAddress[];
+  /** Addresses that failed or refused us since the last WELCOME: others are tried first. */
+  readonly avoided: Set<string>;
+  /** Attempts since the last WELCOME. */
+  attempt: number;
+  /** What the shell's timer is set to. */
+  timerAtMs: number | null;
+  /** Losses that were logged since the last WELCOME: one line for each reason is enough. */
+  readonly notedLosses: Set<LossReason>;
+  /** Sequenced and shape frames written. */
+  sentFrames: number;
+  /** Sessions that were opened. */
+  sessions: number;
+}
+
+export type Link =
+  | { readonly phase: "idle" }
+  | { readonly phase: "waiting"; untilMs: number }
+  | { readonly phase: "connecting"; readonly address: string; readonly deadlineMs: number }
+  | Greeting
+  | Session
+  | { readonly phase: "stopped" };
+
+export interface Greeting {
+  readonly phase: "greeting";
+  readonly address: string;
+  readonly deadlineMs: number;
+  /** The connection has not yet said that it takes more than the HELLO. */
+  isBlocked: boolean;
+}
+
+export interface Session {
+  readonly phase: "streaming";
+  readonly address: string;
+  /** Id that the exporter gave itself. */
+  readonly exporter: string;
+  /** Bytes of sequenced frames that the exporter lets be in flight. */
+  windowBytes: number;
+  readonly seen: SeenShapes;
+  lastReceivedMs: number;
+  lastSentMs: number;
+  /** Since when the connection has taken no more bytes; null when it takes some. */
+  blockedSinceMs: number | null;
+  /** When what was pushed is to be written; null when nothing waits for that. */
+  flushAtMs: number | null;
+  /** Since when the registry no longer has the exporter; null when it has. */
+  absentSinceMs: number | null;
+  /** The sequence that UNKNOWN last wanted, and how many times in a row. */
+  unknown: { readonly sequence: number; readonly count: number };
+}
+
+export type SenderEvent =
+  | { readonly type: "push"; readonly record: OutboundRecord }
+  | { readonly type: "addresses"; readonly addresses: readonly ExporterAddress[] }
+  /** The connection that was asked for is open. */
+  | { readonly type: "connected" }
+  /** The body need not outlive the step. */
+  | { readonly type: "frame"; readonly frame: Frame }
+  /** The connection takes bytes again: at once after a write, or when its buffer has drained. */
+  | { readonly type: "writable" }
+  /** The connection failed or ended, and not by a `close` effect. */
+  | { readonly type: "disconnected"; readonly reason: string }
+  | { readonly type: "tick" }
+  | { readonly type: "stop" };
+
+export type Effect =
+  /** Connect; there is no connection now. */
+  | { readonly type: "connect"; readonly address: string }
+  /** Write; answered by `writable`. At most one in a step. */
+  | { readonly type: "write"; readonly bytes: Uint8Array }
+  /** Close the connection; no event of it may follow. */
+  | { readonly type: "close"; readonly reason: string }
+  /** Send `tick` then, in place of the time that was set before; null: not at all. */
+  | { readonly type: "timer"; readonly atMs: number | null }
+  | Note;
+
+/** A line for the log. */
+export interface Note {
+  readonly type: "note";
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
+/** The moment of a step: monotonic for intervals, Unix time for what is written into frames. */
+export interface Instant {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+export function makeSenderState(config: SenderConfig): SenderState {
+  return {
+    config,
+    spool: new Spool(config.budgetBytes),
+    link: { phase: "idle" },
+    addresses: [],
+    avoided: new Set(),
+    attempt: 0,
+    timerAtMs: null,
+    notedLosses: new Set(),
+    sentFrames: 0,
+    sessions: 0,
+  };
+}
+
+/** A session that begins now. */
+export function makeSession(greeting: Greeting, welcome: Welcome, nowMs: number): Session {
+  return {
+    phase: "streaming",
+    address: greeting.address,
+    exporter: welcome.exporter,
+    windowBytes: welcome.windowBytes,
+    seen: new SeenShapes(),
+    lastReceivedMs: nowMs,
+    lastSentMs: nowMs,
+    blockedSinceMs: greeting.isBlocked ? nowMs : null,
+    flushAtMs: null,
+    absentSinceMs: null,
+    unknown: { sequence: 0, count: 0 },
+  };
+}
+
+/** When the state next needs a `tick`; null when it waits for something else. */
+export function nextDeadlineMs(link: Link): number | null {
+  if (link.phase === "waiting") return link.untilMs;
+  if (link.phase === "connecting" || link.phase === "greeting") return link.deadlineMs;
+  return link.phase === "streaming" ? sessionDeadlineMs(link) : null;
+}
+
+function sessionDeadlineMs(session: Session): number {
+  const { blockedSinceMs, absentSinceMs, flushAtMs } = session;
+  const deadlineMs = Math.min(
+    session.lastReceivedMs + timings.silenceMs,
+    absentSinceMs === null ? Infinity : absentSinceMs + timings.absenceMs,
+  );
+  // While it is blocked nothing is written, neither records nor heartbeats.
+  if (blockedSinceMs !== null) return Math.min(deadlineMs, blockedSinceMs + timings.silenceMs);
+  return Math.min(deadlineMs, session.lastSentMs + timings.heartbeatMs, flushAtMs ?? Infinity);
+}
