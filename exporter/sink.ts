@@ -3,21 +3,27 @@ import type { Block, Layout, Target } from "../core/protocol/shape.ts";
 /**
  * A destination. Every sink has its own cursor in the WAL, so a slow or dead one holds back no other.
  *
- * `deliver` is called with one batch at a time and again with the same one after `retry`, so delivery is at least
- * once: a sink must bear seeing a batch twice. It never rejects for a reason of the destination; a rejection is a
- * defect and stops the sink.
+ * `deliver` is called with one batch at a time and again with the same records after `retry`, so delivery is at
+ * least once: a sink must bear seeing records twice, in a batch that is cut differently too. It never rejects for a
+ * reason of the destination; a rejection is a defect and stops the sink. It settles soon after `signal` is aborted,
+ * with `retry` when the destination has not taken the batch by then.
  */
 export interface Sink {
+  /** A safe name, unique among the sinks of an exporter: its cursor and its dead letters are kept under it. */
   readonly name: string;
   readonly type: string;
-  deliver(batch: Batch, signal: AbortSignal): Promise<Delivery>;
+  /** No batch has more samples, unless a single scrape has. Default 50,000. */
+  readonly batchSamplesMax?: number;
+  deliver(batch: Batch, signal: AbortSignal): Promise<DeliveryOutcome>;
+  /** Frees what the sink holds. No `deliver` runs then, and none follows. */
   close(): Promise<void>;
 }
 
-/** Consecutive records of the WAL. */
+/** Records that lie near each other in the WAL; the scrapes in its order, and the opaque records in its order. */
 export interface Batch {
   readonly scrapes: readonly ResolvedScrape[];
   readonly opaque: readonly OpaqueRecord[];
+  /** Samples of the scrapes; what opaque records hold is not counted. */
   readonly sampleCount: number;
 }
 
@@ -28,9 +34,10 @@ export interface ResolvedScrape {
   /** The layout's blocks, in order; their series are those of `values`. */
   readonly blocks: readonly Block[];
   readonly timestampMs: number;
-  readonly values: Float64Array;
+  /** NaN payloads (the staleness marker) are kept: copy the bits, not the numbers. */
+  readonly values: Float64Array<ArrayBuffer>;
   /** NaN where a sample has no explicit time; null when none has. */
-  readonly sampleTimesMs: Float64Array | null;
+  readonly sampleTimesMs: Float64Array<ArrayBuffer> | null;
 }
 
 /** A record of type 1 or 3, handed on as it came. */
@@ -41,10 +48,31 @@ export interface OpaqueRecord {
   readonly record: Uint8Array;
 }
 
-export type Delivery =
-  /** `samples` and `records` that the destination has taken. */
-  | { readonly outcome: "delivered"; readonly samples: number; readonly records: number }
-  /** Try the same batch again, after `afterMs` when the destination said so. */
-  | { readonly outcome: "retry"; readonly reason: string; readonly afterMs?: number }
-  /** The destination will never take this batch. */
-  | { readonly outcome: "rejected"; readonly reason: string };
+export type DeliveryOutcome = Delivered | Retry | Rejected;
+
+/** The destination has the batch, durably as far as it tells. */
+export interface Delivered {
+  readonly outcome: "delivered";
+  /** Samples taken, those within opaque records included. */
+  readonly samples: number;
+  /** Scrapes and opaque records taken. */
+  readonly records: number;
+  /** Opaque records that this kind of sink cannot carry. Default 0. */
+  readonly notCarriedRecords?: number;
+}
+
+/** Try the same records again, after `afterMs` when the destination said so. */
+export interface Retry {
+  readonly outcome: "retry";
+  readonly reason: string;
+  readonly afterMs?: number;
+}
+
+/**
+ * The destination will never take this batch as it is. It is cut in halves until the records that it refuses stand
+ * alone. Of a single refused scrape a part may have been taken: it counts as rejected all the same.
+ */
+export interface Rejected {
+  readonly outcome: "rejected";
+  readonly reason: string;
+}
