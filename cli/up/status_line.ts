@@ -17,10 +17,24 @@ export interface SinkStatus {
   readonly lastError: string | null;
 }
 
-/** Samples that reached the exporter per second between two looks at it. */
-export function samplesPerSecond(before: SystemStatus, now: SystemStatus, elapsedMs: number): number {
-  if (elapsedMs <= 0) return 0;
-  return Math.max(0, now.receivedSamples - before.receivedSamples) * 1000 / elapsedMs;
+/** The rate of a growing count over the last seconds, so that scrapes which come in bursts give a steady figure. */
+export class RateWindow {
+  readonly #windowMs: number;
+  #looks: { readonly atMs: number; readonly count: number }[] = [];
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  /** Notes the count at a time and returns its growth per second; a count that falls (a restart) begins anew. */
+  perSecond(count: number, atMs: number): number {
+    if (count < (this.#looks.at(-1)?.count ?? 0)) this.#looks = [];
+    this.#looks.push({ atMs, count });
+    while ((this.#looks[1]?.atMs ?? Infinity) <= atMs - this.#windowMs) this.#looks.shift();
+    const [first] = this.#looks;
+    if (first === undefined || first.atMs === atMs) return 0;
+    return (count - first.count) * 1000 / (atMs - first.atMs);
+  }
 }
 
 /** One line, such as `targets 4 up 0 down | 120.0 samples/s | 0 unacknowledged | file 3600 delivered`. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderStatus, renderSummary, samplesPerSecond, type SystemStatus } from "./status_line.ts";
+import { RateWindow, renderStatus, renderSummary, type SystemStatus } from "./status_line.ts";
 
 const status: SystemStatus = {
   targets: { up: 4, down: 1, unknown: 0 },
@@ -22,10 +22,14 @@ test("trouble is added to the line", () => {
   assert.match(line, /tsdb 5 delivered 2 rejected \(HTTP 503\) \| 1 configuration problems/);
 });
 
-test("the rate is that of the time between two looks, and never negative after an exporter's restart", () => {
-  assert.equal(samplesPerSecond(status, { ...status, receivedSamples: 1500 }, 2000), 250);
-  assert.equal(samplesPerSecond(status, { ...status, receivedSamples: 10 }, 2000), 0);
-  assert.equal(samplesPerSecond(status, status, 0), 0);
+test("the rate is that of the last seconds, and begins anew after an exporter's restart", () => {
+  const rate = new RateWindow(10_000);
+  assert.equal(rate.perSecond(1000, 0), 0);
+  assert.equal(rate.perSecond(1500, 2000), 250);
+  assert.equal(rate.perSecond(1500, 8000), 62.5);
+  assert.equal(rate.perSecond(1500, 12_000), 0);
+  assert.equal(rate.perSecond(10, 13_000), 0);
+  assert.equal(rate.perSecond(30, 14_000), 20);
 });
 
 test("the summary accounts for what was received and what each sink took", () => {

@@ -9,10 +9,11 @@ import { runUntilSignal } from "../../core/runtime/process.ts";
 import { fetchStatus, isServing, settledExporter } from "./fetch_status.ts";
 import { type LocalSystem, startSystem } from "./local_system.ts";
 import { seedVolume } from "./seed.ts";
-import { renderStatus, renderSummary, samplesPerSecond, type SystemStatus } from "./status_line.ts";
+import { RateWindow, renderStatus, renderSummary, type SystemStatus } from "./status_line.ts";
 
 const nodeExporter = "http://127.0.0.1:9100";
 const statusEveryMs = 1000;
+const rateWindowMs = 10_000;
 const settleWithinMs = 5000;
 
 const options = {
@@ -103,18 +104,16 @@ function printAddresses(system: LocalSystem, volume: string, data: string): void
 /** Shows the status until the signal, or fails when a process ends that should not. Returns the last one. */
 async function showStatus(system: LocalSystem, until: AbortSignal): Promise<SystemStatus | null> {
   const live = process.stdout.isTTY;
-  let before: SystemStatus | null = null;
-  let beforeMs = performance.now();
+  const rate = new RateWindow(rateWindowMs);
+  let last: SystemStatus | null = null;
   while (!until.aborted) {
     await Promise.race([delay(statusEveryMs, until), system.failed]);
     const now = await fetchStatus(system.serviceUrl, system.exporterUrl);
     if (now === null) continue;
-    const nowMs = performance.now();
-    const line = renderStatus(now, samplesPerSecond(before ?? now, now, nowMs - beforeMs));
+    const line = renderStatus(now, rate.perSecond(now.receivedSamples, performance.now()));
     process.stdout.write(live ? `\r${line}\x1b[K` : `${line}\n`);
-    before = now;
-    beforeMs = nowMs;
+    last = now;
   }
   if (live) process.stdout.write("\n");
-  return before;
+  return last;
 }
