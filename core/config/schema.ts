@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nameProblem } from "./names.ts";
+import { nameBytesMax, nameProblem, safeNamePattern } from "./names.ts";
 
 /** The kinds of document on the volume, with the folder that holds each. */
 export const kindFolders = {
@@ -15,22 +15,26 @@ export type Kind = keyof typeof kindFolders;
 export const frequencySecondsDefault = 60;
 
 const text = z.string();
-const name = z.string().superRefine((value, context) => {
-  const problem = nameProblem(value);
-  if (problem !== null) context.addIssue({ code: "custom", message: `name ${problem}` });
-});
 const labels = z.record(z.string().min(1), z.string());
 const portNumber = z.int().min(1).max(65535);
 
+/** A safe path segment; `what` names it in the error. */
+function safeName(what: string) {
+  return z.string().superRefine((value, context) => {
+    const problem = nameProblem(value);
+    if (problem !== null) context.addIssue({ code: "custom", message: `${what} ${problem}` });
+  }).meta({ pattern: safeNamePattern.source, maxLength: nameBytesMax });
+}
+
 const metadata = z.strictObject({
-  clusterId: name,
-  namespace: name,
-  name,
+  clusterId: safeName("clusterId"),
+  namespace: safeName("namespace"),
+  name: safeName("name"),
   labels: labels.default({}),
   annotations: z.record(z.string(), z.string()).default({}),
 });
 
-/** A secret is named, never written down: `env:NAME`, or `file:NAME` inside the configured folder of secrets. */
+// A secret is named, never written down: `env:NAME`, or `file:NAME` inside the configured folder of secrets.
 const secretReference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9][A-Za-z0-9._/-]*)$/, {
   error: "must be a reference such as env:NAME or file:NAME",
 });
@@ -80,24 +84,31 @@ const tls = z.strictObject({
   insecureSkipVerify: z.boolean().default(false),
 });
 
-/** How the targets of a metric are scraped: what a collector needs to know of it, besides the targets. */
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "is no HTTP header name" });
+
+/**
+ * How the targets of a metric are scraped: what a collector needs to know of it, besides the targets. The
+ * descriptions are shown by editors that read the JSON Schemas.
+ */
 const scrapeFields = {
-  version: z.string().min(1, { error: "must not be empty; change it whenever anything in spec changes" }),
-  uri: z.string().startsWith("/", { error: "must begin with /" }),
+  version: z.string().min(1, { error: "must not be empty; change it whenever anything in spec changes" })
+    .describe("Any text; must change whenever anything in spec changes."),
+  uri: z.string().startsWith("/", { error: "must begin with /" }).describe("Path of the exposition, such as /metrics."),
   method: z.enum(["GET", "POST"]).default("GET"),
-  /** Seconds between scrapes. The operator's minimum (60 by default) is checked by the document reader. */
-  frequency: z.int().min(1).max(86_400).default(frequencySecondsDefault),
-  /** Seconds for a whole scrape; the frequency is its upper bound, and its default is the smaller of 10 and that. */
-  timeout: z.number().positive().max(86_400).optional(),
-  metricType: z.enum(["prometheus", ""]).default("prometheus"),
-  dataId: z.int().min(0).default(0),
+  // The operator's minimum (60 by default) is no property of the document: the document reader checks it.
+  frequency: z.int().min(1).max(86_400).default(frequencySecondsDefault).describe("Seconds between scrapes."),
+  timeout: z.number().positive().max(86_400).optional()
+    .describe("Seconds for a whole scrape, at most the frequency; the smaller of 10 and the frequency by default."),
+  metricType: z.enum(["prometheus", ""]).default("prometheus").describe('"" hands the text on unparsed.'),
+  dataId: z.int().min(0).default(0).describe("The BlueKing data id; needed by the sinks to BlueKing."),
   scheme: z.enum(["http", "https"]).default("http"),
-  parameters: z.record(z.string(), z.string()).default({}),
-  head: z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), z.string()).default({}),
-  constLabels: labels.default({}),
+  parameters: z.record(z.string(), z.string()).default({}).describe("Query parameters."),
+  head: z.record(headerName, z.string()).default({}).describe("Request headers."),
+  constLabels: labels.default({}).describe("Labels of every series; they replace scraped ones of the same name."),
   honorLabels: z.boolean().default(false),
   honorTimestamps: z.boolean().default(true),
-  fallbackProtocol: z.enum(["PrometheusText0.0.4", "PrometheusText1.0.0", "OpenMetricsText1.0.0"]).optional(),
+  fallbackProtocol: z.enum(["PrometheusText0.0.4", "PrometheusText1.0.0", "OpenMetricsText1.0.0"]).optional()
+    .describe("How to read an answer whose Content-Type is missing or unknown; without it such a scrape fails."),
   limits: limits.prefault({}),
   relabelings: z.array(relabeling).default([]),
   metricRelabelings: z.array(relabeling).default([]),
@@ -107,13 +118,19 @@ const scrapeFields = {
 
 const clusterType = z.enum(["k8s", "mesos", "bcs-components"]);
 
+const portProblem = "must be a port number from 1 to 65535 (without quotes) or the name of a container port";
+
+const port = z.union(
+  // A quoted number is no name: it would match no container port, and the metric would never find a target.
+  [portNumber, z.string().regex(/[^0-9]/, { error: portProblem })],
+  { error: portProblem },
+);
+
 const metricSpec = z.strictObject({
   ...scrapeFields,
   clusterType: clusterType.default("k8s"),
-  /** Every pair must equal; an empty selector matches every instance of the namespace. */
-  selector: labels.default({}),
-  /** A number, or the name of a container port. Not used for bcs-components, whose records carry their port. */
-  port: z.union([portNumber, z.string().min(1)], { error: "must be a port number or the name of a container port" }),
+  selector: labels.default({}).describe("Every pair must equal; an empty one matches every instance of the namespace."),
+  port: port.describe("A number, or the name of a container port; not used for bcs-components."),
   network: z.strictObject({
     networkMode: text.optional(),
     networkType: text.optional(),
@@ -128,12 +145,11 @@ const metricSpec = z.strictObject({
 });
 
 const taskSpec = z.strictObject({
-  /** The task serves a metric when every pair of the metric's selector is in here; without one: never. */
-  selector: labels.default({}),
+  selector: labels.default({})
+    .describe("The task serves the metrics whose every selector pair is in here; an empty one serves none."),
   pods: z.array(z.strictObject({
     ip: z.string().min(1),
-    /** Overrides the metric's port when positive. */
-    port: z.int().min(0).max(65535).default(0),
+    port: z.int().min(0).max(65535).default(0).describe("Overrides the metric's port when positive."),
     meta: z.record(z.string(), z.unknown()).default({}),
   })).default([]),
 });
@@ -141,12 +157,11 @@ const taskSpec = z.strictObject({
 const applicationSpec = z.strictObject({
   labels: labels.default({}),
   instances: z.array(z.strictObject({
-    name,
+    name: safeName("name"),
     ip: z.string().min(1),
     hostIp: text.default(""),
     phase: text.default("Running"),
-    /** Laid over the application's labels. */
-    labels: labels.default({}),
+    labels: labels.default({}).describe("Laid over the application's labels."),
     ports: z.array(z.strictObject({
       name: text.default(""),
       port: portNumber,
@@ -179,7 +194,7 @@ const collectionSpec = z.strictObject({
   generation: z.int().min(1),
   /** SHA-256 over the spec without this field, in hexadecimal: tells an edited file from a generated one. */
   digest: text,
-  metrics: z.array(z.strictObject({ name, ...scrapeFields, targets: z.array(target) })),
+  metrics: z.array(z.strictObject({ name: safeName("name"), ...scrapeFields, targets: z.array(target) })),
 });
 
 function documentOf<K extends Kind, S extends z.ZodType>(kind: K, spec: S) {
@@ -211,3 +226,10 @@ export type ConfigDocument =
   | ApplicationDocument
   | CollectorDocument
   | CollectionDocument;
+
+export type DocumentOf<K extends Kind> = z.output<(typeof documentSchemas)[K]>;
+
+/** Seconds that a whole scrape may take: the metric's own timeout, else the smaller of 10 and its frequency. */
+export function timeoutSeconds(metric: { readonly frequency: number; readonly timeout?: number | undefined }): number {
+  return metric.timeout ?? Math.min(10, metric.frequency);
+}
