@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { HelpShown, OptionError } from "../core/options.ts";
 import { describeFailure } from "../core/runtime/process.ts";
+import { version } from "../core/version.ts";
 
 type Run = (argv: readonly string[]) => Promise<number>;
 
@@ -51,7 +52,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const [name = "--help", ...rest] = argv;
   if (name === "--help" || name === "-h" || name === "help") return print(usage());
-  if (name === "--version" || name === "-V") return print(version());
+  if (name === "--version" || name === "-V") return print(`${version}\n`);
   const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
   if (subcommand === undefined) {
     console.error(`bcs-metric: unknown command "${name}"; see bcs-metric --help`);
@@ -79,11 +80,6 @@ ${lines.join("\n")}
 bcs-metric COMMAND --help shows the options of a command; each can also be set by an environment variable
 BCS_METRIC_<OPTION> or in a YAML file named by --config.
 `;
-}
-
-function version(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  return `${manifest.version}\n`;
 }
 
 function print(text: string): number {

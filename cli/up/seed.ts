@@ -1,5 +1,6 @@
-import { cp, mkdir, readdir, stat } from "node:fs/promises";
+import { cp, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { systemFileSystem } from "../../core/runtime/system_fs.ts";
 
 /** Application file that is seeded only when a node_exporter listens. */
 const nodeApplication = join("BCS-LOCAL", "application", "bcs-system", "node-exporter.yaml");
@@ -9,7 +10,7 @@ const nodeApplication = join("BCS-LOCAL", "application", "bcs-system", "node-exp
  * `schema/` is for editors and stays behind. Returns whether it copied.
  */
 export async function seedVolume(examples: string, volume: string, withNodeExporter: boolean): Promise<boolean> {
-  await mkdir(volume, { recursive: true });
+  await systemFileSystem.makeDir(volume);
   const present = (await readdir(volume)).filter((name) => !name.startsWith("."));
   if (present.length > 0) return false;
   const left = [join(examples, "schema"), ...(withNodeExporter ? [] : [join(examples, nodeApplication)])];

@@ -1,4 +1,4 @@
-import { appendFile, mkdir } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -6,6 +6,7 @@ import { messageOf, UserError } from "../../core/errors.ts";
 import { type OptionDefinitions, type OptionValues, readOptions } from "../../core/options.ts";
 import { delay } from "../../core/runtime/delay.ts";
 import { runUntilSignal } from "../../core/runtime/process.ts";
+import { systemFileSystem } from "../../core/runtime/system_fs.ts";
 import { fetchStatus, isServing, settledExporter } from "./fetch_status.ts";
 import { type LocalSystem, startSystem } from "./local_system.ts";
 import { seedVolume } from "./seed.ts";
@@ -80,7 +81,7 @@ async function up(values: UpOptions, stop: AbortSignal): Promise<number> {
 
 async function prepareFolders(volume: string, data: string): Promise<void> {
   try {
-    await mkdir(data, { recursive: true });
+    await systemFileSystem.makeDir(data);
     // Creating a folder that exists needs no right to write in it; a file does.
     await appendFile(join(data, ".writable"), "");
     const examples = fileURLToPath(new URL("../../configs", import.meta.url));

@@ -21,16 +21,21 @@ export interface ChildEnd {
 /**
  * Starts a part of the system as a child process on the runtime that runs us, its output appended to `logPath`.
  * It is in a process group of its own, so that Ctrl-C reaches only the parent, which then stops its children in
- * the right order; it ends by itself when the parent is gone.
+ * the right order; it ends by itself when the parent is gone. `env` is the whole of its environment.
  */
-export function startChild(script: string, args: readonly string[], logPath: string): Child {
+export function startChild(
+  script: string,
+  args: readonly string[],
+  logPath: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Child {
   const line = runtimeCommand(script, args);
   mkdirSync(dirname(logPath), { recursive: true });
   const log = openSync(logPath, "a");
   const child = spawn(line.command, line.args, {
     detached: true,
     stdio: ["pipe", log, log],
-    env: { ...process.env, [parentPipeVariable]: "1" },
+    env: { ...env, [parentPipeVariable]: "1" },
   });
   closeSync(log);
   const ended = endOf(child);

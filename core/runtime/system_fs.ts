@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
+import { dirname } from "node:path";
 import { errorCode } from "../errors.ts";
 import { type FileHandle, FileMissingError, type FileSystem } from "./env.ts";
 
@@ -29,7 +30,7 @@ export const systemFileSystem: FileSystem = {
     }
   },
   open: async (path, mode) => fileHandle(await named(path, fs.open(path, openFlags[mode], 0o640))),
-  makeDir: async (path) => void (await fs.mkdir(path, { recursive: true })),
+  makeDir,
   rename: (from, to) => named(from, fs.rename(from, to)),
   remove: (path) => fs.rm(path, { force: true }),
   async syncDir(path) {
@@ -41,6 +42,27 @@ export const systemFileSystem: FileSystem = {
     }
   },
 };
+
+/** Step by step, since Node's own recursive mkdir never returns for a path below /proc. */
+async function makeDir(path: string): Promise<void> {
+  try {
+    await fs.mkdir(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" && dirname(path) !== path) {
+      await makeDir(dirname(path));
+      await fs.mkdir(path).catch(ignoreCode("EEXIST"));
+    } else if (code !== "EEXIST" || !(await fs.stat(path)).isDirectory()) {
+      throw error;
+    }
+  }
+}
+
+function ignoreCode(code: string): (error: unknown) => void {
+  return (error) => {
+    if (errorCode(error) !== code) throw error;
+  };
+}
 
 function fileHandle(handle: fs.FileHandle): FileHandle {
   return {

@@ -52,3 +52,11 @@ test("directories are made, listed with kinds, and files renamed between them", 
   const entries = (await fs.readDir(join(folder, "d"))).toSorted((a, b) => a.name < b.name ? -1 : 1);
   assert.deepEqual(entries, [{ name: "e", kind: "directory" }, { name: "g", kind: "file" }]);
 });
+
+test("a directory that cannot be made is an error, never a wait without end", async () => {
+  await assert.rejects(fs.makeDir("/proc/bcs-metric/data"), (error) => errorCode(error) === "ENOENT");
+  const file = join(folder, "file");
+  await (await fs.open(file, "create")).close();
+  await assert.rejects(fs.makeDir(file), (error) => errorCode(error) === "EEXIST");
+  await assert.rejects(fs.makeDir(join(file, "below")), (error) => errorCode(error) === "ENOTDIR");
+});
