@@ -49,7 +49,7 @@ export interface Series {
 }
 
 export interface FamilyMetadata {
-  /** Name of the metric family; "" for series without metadata. */
+  /** Name of the metric family; that of the series themselves when they have no metadata. */
   readonly family: string;
   /** `counter`, `gauge`, `histogram`, `summary`, … or `unknown`. */
   readonly type: string;
