@@ -15,7 +15,7 @@ function folders(parent: string): string[] {
 }
 
 test("every path that ARCHITECTURE.md names exists", () => {
-  const named = [...text.matchAll(/`([A-Za-z0-9_.-]+\/[A-Za-z0-9_./-]*|[A-Za-z0-9_-]+\.(?:json|md|ts))`/g)]
+  const named = [...text.matchAll(/`([A-Za-z0-9_.-]+\/[A-Za-z0-9_./-]*|[A-Za-z0-9_-]+\.(?:json|md))`/g)]
     .map((match) => match[1] ?? "");
   assert.ok(named.length > 20);
   assert.deepEqual(named.filter((path) => !existsSync(join(root, path))), []);
