@@ -1,0 +1,210 @@
+import { documentPath } from "../core/config/key.ts";
+import type { CollectorIdentity } from "../core/protocol/session.ts";
+import type { Registration } from "../core/registry/records.ts";
+import type { CollectorStatus } from "../core/registry/status.ts";
+import { makeRegistry } from "../core/registry/store_registry.ts";
+import type { Env, Listener, SocketAddress } from "../core/runtime/env.ts";
+import { serveHttp } from "../core/runtime/http.ts";
+import { inBackground } from "../core/runtime/process.ts";
+import { formatAddress } from "../core/runtime/system_net.ts";
+import type { Store } from "../core/store/store.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+import { makeMetrics } from "../core/telemetry/metrics.ts";
+import { collectorRecord, RateMeter } from "./announce.ts";
+import { collectorApp } from "./app.ts";
+import { type Assignment, AssignmentKeeper, FileSource, LastGood } from "./assignment/mod.ts";
+import { type CollectorMetrics, makeCollectorMetrics } from "./collector_metrics.ts";
+import { openDataFolder } from "./data_folder.ts";
+import { concurrencyMaxDefault, ScheduleLoop } from "./schedule/mod.ts";
+import { makeScraper, ShapeCache } from "./scrape/mod.ts";
+import { fixedAddress, type Sender, startSender } from "./send/mod.ts";
+import { StatusReporter } from "./status_reporter.ts";
+import { TargetTable } from "./target_table.ts";
+import { lateAddresses, LateStore } from "./volume.ts";
+
+export interface CollectorOptions {
+  readonly identity: CollectorIdentity;
+  /** Folder for what has to outlive the process. */
+  readonly data: string;
+  /** Where `/metrics` and the like are served; port 0 picks a free one. */
+  readonly http: SocketAddress;
+  /** `host:port` of the exporter; "" finds one in the registry. */
+  readonly exporter: string;
+  readonly frequencyMinSeconds: number;
+  /** Shown to the exporter. */
+  readonly token: string;
+  readonly version: string;
+  readonly openStore: () => Promise<Store>;
+  readonly env: Env;
+  readonly log: Logger;
+}
+
+/** How long the exporter gets, at the end, to acknowledge what was scraped. */
+export const flushMs = 5000;
+
+/**
+ * Starts a collector: it scrapes what its collection says and hands it to an exporter, until it is stopped.
+ * Without its volume it goes on with the assignment of an earlier run, if there is one.
+ * @throws UserError when data folder or volume cannot be used, ListenError when the HTTP address cannot be bound.
+ */
+export async function startCollector(options: CollectorOptions): Promise<Collector> {
+  const { epoch } = await openDataFolder(options.data, options.env);
+  const collector = new Collector(options, epoch);
+  try {
+    await collector.start();
+  } catch (error) {
+    await collector.stop();
+    throw error;
+  }
+  return collector;
+}
+
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #metricsRegistry = makeMetrics("collector");
+  readonly #metrics: CollectorMetrics;
+  readonly #store: LateStore;
+  readonly #table: TargetTable;
+  readonly #schedule: ScheduleLoop;
+  readonly #keeper: AssignmentKeeper;
+  readonly #sender: Sender;
+  readonly #sampleRate: RateMeter;
+  #listener: Listener | null = null;
+  #registration: Registration | null = null;
+  #reporter: StatusReporter | null = null;
+  #joining: Promise<void> = Promise.resolve();
+  #stopping = false;
+
+  constructor(options: CollectorOptions, epoch: bigint) {
+    this.#options = options;
+    const { identity, env, log } = options;
+    const { clock } = env;
+    const { cluster: clusterId, namespace, name } = identity;
+    const cache = new ShapeCache();
+    this.#sampleRate = new RateMeter(clock);
+    this.#store = new LateStore(options.openStore, clock, log);
+    this.#table = new TargetTable({
+      place: identity,
+      makeScraper: (target, metric, place) =>
+        makeScraper(target, metric, place, { clock, cache, outbox: this.#sender, log, version: options.version }),
+      onDuplicate: (key) => log.warn({ target: key }, "the collection lists a target twice; the first one counts"),
+    });
+    this.#schedule = new ScheduleLoop({
+      clock,
+      concurrencyMax: concurrencyMaxDefault,
+      scrape: (key, _scheduledMs, latenessMs) => this.#scrape(key, latenessMs),
+    });
+    this.#keeper = new AssignmentKeeper({
+      path: documentPath({ clusterId, kind: "Collection", namespace, name }),
+      frequencyMinSeconds: options.frequencyMinSeconds,
+      lastGood: new LastGood(env, options.data),
+      log,
+      apply: (assignment) => this.#apply(assignment),
+    });
+    const addresses = options.exporter === ""
+      ? lateAddresses(this.#store.opened.then((store) => makeRegistry({ store, clock, log })))
+      : fixedAddress(options.exporter);
+    const metrics = this.#metricsRegistry;
+    this.#sender = startSender({ identity, epoch, token: options.token, addresses, env, log, metrics });
+    this.#metrics = makeCollectorMetrics(metrics, {
+      schedule: this.#schedule,
+      table: this.#table,
+      cache,
+      generation: () => this.#keeper.inForce?.generation ?? 0,
+    });
+  }
+
+  /** Where HTTP is served. */
+  get httpAddress(): SocketAddress {
+    return this.#listener?.address ?? this.#options.http;
+  }
+
+  async start(): Promise<void> {
+    const { http, log } = this.#options;
+    const app = collectorApp({
+      metrics: this.#metricsRegistry,
+      readiness: () => this.#keeper.isSettled ? { ready: true } : { ready: false, reason: "no assignment yet" },
+      status: () => this.#status(),
+      problem: () => this.#keeper.problem,
+    });
+    this.#listener = await serveHttp(http, (request) => app.fetch(request));
+    await this.#keeper.restore();
+    await this.#store.start(this.#keeper.inForce !== null);
+    const joined = this.#store.opened.then((store) => this.#join(store));
+    this.#joining = joined.catch(() => undefined);
+    if (this.#store.isOpen) await joined;
+    else inBackground(log, "joining the volume", joined);
+    log.info({ http: formatAddress(this.httpAddress), ...this.#options.identity }, "collector started");
+  }
+
+  /**
+   * Stops scraping, gives the exporter some time to acknowledge what was scraped, and withdraws from the registry.
+   * What is not acknowledged then is lost, and logged.
+   */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#schedule.stop();
+    this.#table.close();
+    await this.#keeper.close();
+    const isAcknowledged = await this.#sender.flush(flushMs);
+    await this.#sender.close();
+    if (this.#store.isOpen) await this.#joining;
+    await this.#registration?.close();
+    await this.#reporter?.close();
+    await this.#listener?.close();
+    await this.#store.close();
+    this.#options.log.info({ isAcknowledged }, "collector stopped");
+  }
+
+  /** Takes part in what goes on in the store: follows the collection, is listed, and reports. */
+  async #join(store: Store): Promise<void> {
+    if (this.#stopping) return;
+    const { identity, env, log, version } = this.#options;
+    const { cluster: clusterId, namespace, name } = identity;
+    const { clock } = env;
+    const place = { clusterId, namespace };
+    this.#reporter = new StatusReporter({ store, place, clock, log, status: () => this.#status() });
+    const path = documentPath({ clusterId, kind: "Collection", namespace, name });
+    await this.#keeper.follow(new FileSource({ store, path, clock, log }));
+    await this.#reporter.start();
+    const instance = Buffer.from(env.random.bytes(8)).toString("hex");
+    const record = collectorRecord(identity, this.httpAddress, version, instance);
+    const registry = makeRegistry({ store, clock, log });
+    this.#registration = await registry.register(() => ({ ...record, load: this.#load() }));
+  }
+
+  #apply(assignment: Assignment | null): void {
+    this.#schedule.assign(this.#table.replace(assignment));
+    this.#reporter?.changed();
+  }
+
+  async #scrape(key: string, latenessMs: number): Promise<void> {
+    this.#metrics.started(latenessMs);
+    try {
+      const result = await this.#table.scrape(key);
+      if (result === null) return;
+      this.#metrics.scraped(result);
+      this.#sampleRate.add(result.samples);
+    } catch (error) {
+      this.#metrics.broken();
+      this.#options.log.error({ err: error, target: key }, "a scrape broke for a defect of ours");
+    }
+    this.#reporter?.changed();
+  }
+
+  #status(): CollectorStatus {
+    return {
+      collector: this.#options.identity.name,
+      generation: this.#keeper.inForce?.generation ?? 0,
+      reportedAtMs: this.#options.env.clock.wallMs(),
+      targets: this.#table.statuses(),
+    };
+  }
+
+  #load(): Record<string, number> {
+    const { unacknowledgedRecords, unacknowledgedBytes } = this.#sender.stats();
+    const samplesPerSecond = this.#sampleRate.read();
+    return { targets: this.#table.size, samplesPerSecond, unacknowledgedRecords, unacknowledgedBytes };
+  }
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, test } from "node:test";
+import { HelpShown, OptionError } from "../core/options.ts";
+import { main } from "./main.ts";
+import { assign, Bench, eventually, identity } from "./testing/running_collector.ts";
+import { serveRaw } from "./testing/target_server.ts";
+
+const bench = new Bench();
+afterEach(() => bench.clean());
+
+const { cluster, namespace, name } = identity;
+
+/** The options of a collector, with those of the test over them; null leaves one out. */
+async function options(own: Readonly<Record<string, string | null>> = {}): Promise<string[]> {
+  const values = {
+    cluster,
+    namespace,
+    name,
+    volume: await bench.folder(),
+    data: await bench.folder(),
+    http: "127.0.0.1:0",
+    "frequency-min": "1",
+    "log-level": "silent",
+    ...own,
+  };
+  return Object.entries(values).flatMap(([option, value]) => value === null ? [] : [`--${option}`, value]);
+}
+
+/** Runs the command until it ends by itself, and returns its exit code and what it wrote to standard error. */
+async function failing(args: readonly string[]): Promise<{ code: number; lines: string[] }> {
+  const lines: string[] = [];
+  const { error } = console;
+  console.error = (line: string) => void lines.push(line);
+  try {
+    return { code: await main(args), lines };
+  } finally {
+    console.error = error;
+  }
+}
+
+test("a collector scrapes until SIGTERM, then hands over, withdraws and ends with 0", async () => {
+  const [volume, exporter] = [await bench.folder(), await bench.exporter()];
+  await assign(volume, 1, [{ address: await bench.target("a 1\n") }]);
+  const ended = main(await options({ volume, exporter: exporter.address }));
+  await exporter.sample((sample) => sample.name === "a");
+  const record = join(volume, `.bcs-metric/registry/collector/${cluster}.${namespace}.${name}.json`);
+  await eventually(() => readFile(record, "utf8").then(() => true, () => false), (found) => found);
+  process.kill(process.pid, "SIGTERM");
+  assert.equal(await ended, 0);
+  await assert.rejects(readFile(record), { code: "ENOENT" });
+});
+
+test("wrong options are named", async () => {
+  const cases: [Record<string, string | null>, RegExp][] = [
+    [{ cluster: null }, /Cannot do without --cluster/],
+    [{ namespace: "a/b" }, /Cannot use --namespace "a\/b": it must consist of letters/],
+    [{ name: "-x" }, /--name/],
+    [{ volume: null }, /Cannot do without --volume/],
+    [{ data: null }, /Cannot do without --data/],
+    [{ exporter: "somewhere" }, /Cannot use --exporter "somewhere": .*HOST:PORT/],
+    [{ http: "127.0.0.1:99999" }, /--http/],
+    [{ "frequency-min": "0" }, /--frequency-min/],
+    [
+      { "config-source": "http", service: "http://127.0.0.1:7070" },
+      /^Cannot use --config-source "http": it is not supp/,
+    ],
+    [{ nonsense: "1" }, /unknown option '--nonsense'/],
+  ];
+  for (const [own, message] of cases) {
+    await assert.rejects(
+      main(await options(own)),
+      (error) => error instanceof OptionError && message.test(error.message),
+    );
+  }
+});
+
+test("a port in use and a data folder that is none are one line each, with exit code 1", async () => {
+  const taken = await serveRaw(() => {});
+  bench.defer(() => taken.close());
+  const busy = await failing(await options({ http: taken.address }));
+  assert.equal(busy.code, 1);
+  assert.deepEqual(busy.lines.length, 1);
+  assert.match(busy.lines[0] ?? "", /^bcs-metric: Cannot listen on 127\.0\.0\.1:\d+: the port is in use/);
+
+  const file = join(await bench.folder(), "file");
+  await writeFile(file, "");
+  const unusable = await failing(await options({ data: join(file, "data") }));
+  assert.equal(unusable.code, 1);
+  assert.equal(unusable.lines.length, 1);
+  assert.match(unusable.lines[0] ?? "", /^bcs-metric: Cannot use ".*" as the data folder: it is a file/);
+
+  const nowhere = await failing(await options({ volume: join(file, "volume") }));
+  assert.equal(nowhere.code, 1);
+  assert.equal(nowhere.lines.length, 1);
+  assert.match(nowhere.lines[0] ?? "", /^bcs-metric: Cannot use ".*" as the volume/);
+});
+
+test("help is shown on request", async () => {
+  const write = process.stdout.write.bind(process.stdout);
+  let shown = "";
+  process.stdout.write = (text: string | Uint8Array) => {
+    shown += String(text);
+    return true;
+  };
+  try {
+    await assert.rejects(main(["--help"]), HelpShown);
+  } finally {
+    process.stdout.write = write;
+  }
+  assert.match(shown, /--config-source <file\|http>/);
+  assert.match(shown, /default: "127\.0\.0\.1:7073"/);
+});

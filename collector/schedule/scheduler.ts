@@ -1,0 +1,202 @@
+import { DueQueue } from "./due_queue.ts";
+import { nextTick, offsetOf } from "./tick.ts";
+
+/**
+ * When each target is scraped, as a state machine without a clock or a timer of its own.
+ *
+ * A target's ticks are the moments of the wall clock that `tick.ts` fixes. Ticks are gathered into slots: all that
+ * fall into one start together at its end, since waking the process costs more than a scrape does. A target never
+ * overlaps itself: a tick that comes while its scrape runs or waits is missed, and counted.
+ */
+
+/** Length of a slot in milliseconds: the most that a scrape is late by design. */
+export const slotMs = 50;
+
+/** A wall clock that moves by more than this against the monotonic one, between two steps, has jumped. */
+export const clockJumpMs = 500;
+
+/** Longest sleep, which bounds how long a jump of the wall clock stays unseen. */
+export const wakeMsMax = 5000;
+
+export interface Moment {
+  /** Unix milliseconds. */
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+export interface ScheduledTarget {
+  /** `identityKey` of the target. */
+  readonly key: string;
+  readonly frequencyMs: number;
+  /** First moment, and first moment no more, at which the target is ours; null means no bound. */
+  readonly fromMs: number | null;
+  readonly untilMs: number | null;
+}
+
+export type ScheduleEvent =
+  /** These are the targets from now on; keys are unique. Those known before keep their ticks. */
+  | { readonly type: "assigned"; readonly targets: readonly ScheduledTarget[] }
+  | { readonly type: "timer" }
+  | { readonly type: "finished"; readonly key: string };
+
+export type ScheduleEffect =
+  /** `latenessMs` counts from the end of the tick's slot. */
+  | { readonly type: "start"; readonly key: string; readonly scheduledMs: number; readonly latenessMs: number }
+  /** Replaces the timer that was armed before. */
+  | { readonly type: "arm"; readonly delayMs: number };
+
+interface Entry {
+  readonly target: ScheduledTarget;
+  readonly offsetMs: number;
+  /** The next tick that was not looked at yet, whether or not it lies within the target's bounds. */
+  tickMs: number;
+}
+
+interface QueuedTick {
+  readonly dueMs: number;
+  readonly entry: Entry;
+}
+
+export interface ScheduleState {
+  readonly concurrencyMax: number;
+  entries: Map<string, Entry>;
+  readonly queue: DueQueue<QueuedTick>;
+  /** Due, but without a free place: key to scheduled moment, first come first served. */
+  readonly waiting: Map<string, number>;
+  readonly running: Set<string>;
+  /** Ticks at which a target was not scraped, since start. */
+  missedTicks: number;
+  clockJumps: number;
+  /** Wall minus monotonic clock at the last step. */
+  skewMs: number | null;
+  /** Monotonic moment of the armed timer. */
+  wakeMs: number;
+}
+
+/** `concurrencyMax` bounds how many scrapes run at once; more wait in order. */
+export function makeSchedule(concurrencyMax: number): ScheduleState {
+  return {
+    concurrencyMax,
+    entries: new Map(),
+    queue: new DueQueue(),
+    waiting: new Map(),
+    running: new Set(),
+    missedTicks: 0,
+    clockJumps: 0,
+    skewMs: null,
+    wakeMs: Infinity,
+  };
+}
+
+/** Takes an event at a moment, changes `state` and returns what must be done, in order. */
+export function stepSchedule(state: ScheduleState, event: ScheduleEvent, now: Moment): ScheduleEffect[] {
+  followClock(state, now);
+  switch (event.type) {
+    case "assigned":
+      assign(state, event.targets, now);
+      break;
+    case "timer":
+      state.wakeMs = Infinity;
+      break;
+    case "finished":
+      state.running.delete(event.key);
+      break;
+  }
+  takeDue(state, now);
+  const effects = startWaiting(state, now);
+  const delayMs = armDelay(state, now);
+  if (delayMs !== null) effects.push({ type: "arm", delayMs });
+  return effects;
+}
+
+/** After a jump of the wall clock the ticks are those of the new time; none counts as missed. */
+function followClock(state: ScheduleState, now: Moment): void {
+  const skewMs = now.wallMs - now.monotonicMs;
+  const jumped = state.skewMs !== null && Math.abs(skewMs - state.skewMs) > clockJumpMs;
+  state.skewMs = skewMs;
+  if (!jumped) return;
+  state.clockJumps++;
+  for (const entry of state.entries.values()) {
+    entry.tickMs = nextTick(entry.offsetMs, entry.target.frequencyMs, now.wallMs);
+  }
+  for (const key of state.waiting.keys()) state.waiting.set(key, now.wallMs);
+  refillQueue(state);
+}
+
+function assign(state: ScheduleState, targets: readonly ScheduledTarget[], now: Moment): void {
+  const entries = new Map<string, Entry>();
+  for (const target of targets) {
+    const known = state.entries.get(target.key);
+    const offsetMs = offsetOf(target.key, target.frequencyMs);
+    const tickMs = known?.target.frequencyMs === target.frequencyMs
+      ? known.tickMs
+      : nextTick(offsetMs, target.frequencyMs, now.wallMs);
+    entries.set(target.key, { target, offsetMs, tickMs });
+  }
+  state.entries = entries;
+  for (const key of state.waiting.keys()) if (!entries.has(key)) state.waiting.delete(key);
+  refillQueue(state);
+}
+
+function refillQueue(state: ScheduleState): void {
+  state.queue.clear();
+  for (const entry of state.entries.values()) enqueue(state, entry);
+}
+
+/** Queues the entry's first tick within its bounds, if there is one. */
+function enqueue(state: ScheduleState, entry: Entry): void {
+  const { fromMs, untilMs, frequencyMs } = entry.target;
+  if (fromMs !== null && entry.tickMs < fromMs) entry.tickMs = nextTick(entry.offsetMs, frequencyMs, fromMs - 1);
+  if (untilMs !== null && entry.tickMs >= untilMs) return;
+  state.queue.push({ dueMs: entry.tickMs, entry });
+}
+
+/** Moves every tick whose slot has ended from the queue to those that wait. */
+function takeDue(state: ScheduleState, now: Moment): void {
+  const endedMs = Math.floor(now.wallMs / slotMs) * slotMs;
+  for (;;) {
+    const first = state.queue.peek();
+    if (first === undefined || first.dueMs > endedMs) return;
+    state.queue.pop();
+    takeTick(state, first.entry, endedMs);
+    enqueue(state, first.entry);
+  }
+}
+
+/** Makes the latest of an entry's due ticks wait; earlier ones, after a stall of the process, are missed. */
+function takeTick(state: ScheduleState, entry: Entry, endedMs: number): void {
+  const { key, frequencyMs, untilMs } = entry.target;
+  const lastMs = untilMs === null ? endedMs : Math.min(endedMs, untilMs - 1);
+  const skipped = Math.floor((lastMs - entry.tickMs) / frequencyMs);
+  const scheduledMs = entry.tickMs + skipped * frequencyMs;
+  state.missedTicks += skipped;
+  if (state.running.has(key) || state.waiting.has(key)) state.missedTicks++;
+  else state.waiting.set(key, scheduledMs);
+  entry.tickMs = scheduledMs + frequencyMs;
+}
+
+function startWaiting(state: ScheduleState, now: Moment): ScheduleEffect[] {
+  const effects: ScheduleEffect[] = [];
+  for (const [key, scheduledMs] of state.waiting) {
+    if (state.running.size >= state.concurrencyMax) break;
+    state.waiting.delete(key);
+    state.running.add(key);
+    effects.push({ type: "start", key, scheduledMs, latenessMs: Math.max(0, now.wallMs - slotEnd(scheduledMs)) });
+  }
+  return effects;
+}
+
+/** Milliseconds to sleep, or null when the timer that is armed comes early enough. */
+function armDelay(state: ScheduleState, now: Moment): number | null {
+  const first = state.queue.peek();
+  const untilDueMs = first === undefined ? Infinity : slotEnd(first.dueMs) - now.wallMs;
+  const delayMs = Math.max(0, Math.min(untilDueMs, wakeMsMax));
+  const wakeMs = now.monotonicMs + delayMs;
+  if (wakeMs >= state.wakeMs) return null;
+  state.wakeMs = wakeMs;
+  return delayMs;
+}
+
+function slotEnd(tickMs: number): number {
+  return Math.ceil(tickMs / slotMs) * slotMs;
+}

@@ -1,0 +1,40 @@
+/** What makes a target the target that it is, whoever scrapes it. */
+export interface TargetIdentity {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly metric: string;
+  /** `host:port`. */
+  readonly address: string;
+  /** "" when it is not known. */
+  readonly pod: string;
+}
+
+/**
+ * The identity as one text, unique and readable in logs: `cluster/namespace/metric/address/pod`. Only the pod, which
+ * comes last, may hold a slash.
+ */
+export function identityKey(identity: TargetIdentity): string {
+  return `${identity.cluster}/${identity.namespace}/${identity.metric}/${identity.address}/${identity.pod}`;
+}
+
+/**
+ * Where in its period a target is scraped: 0 to `frequencyMs` - 1. It depends on nothing but the two, so every owner
+ * of the target scrapes it at the same moments of the wall clock, and different targets spread over the period.
+ */
+export function offsetOf(key: string, frequencyMs: number): number {
+  return hash32(key) % frequencyMs;
+}
+
+/** The smallest moment after `afterMs` that is congruent to `offsetMs` modulo `frequencyMs` (Unix milliseconds). */
+export function nextTick(offsetMs: number, frequencyMs: number, afterMs: number): number {
+  return Math.floor((afterMs - offsetMs) / frequencyMs) * frequencyMs + frequencyMs + offsetMs;
+}
+
+/** FNV-1a over UTF-16 code units, with the finaliser of MurmurHash3, since FNV alone leaves similar texts close. */
+function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

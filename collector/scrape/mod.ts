@@ -1,0 +1,3 @@
+/** One scrape of one target: fetch, parse, encode, hand over. */
+export { makeScraper, type ScraperDependencies, type ScrapeResult, type TargetScraper } from "./scraper.ts";
+export { ShapeCache } from "./shape_cache.ts";

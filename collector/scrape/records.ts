@@ -1,0 +1,119 @@
+import { FrameType } from "../../core/protocol/frame.ts";
+import { encodeScrapes } from "../../core/protocol/scrapes.ts";
+import { type Block, type EncodedShape, encodeLayout, type Layout, type Target } from "../../core/protocol/shape.ts";
+import type { OutboundRecord } from "../send/outbox.ts";
+import type { EncodedExposition } from "./encode.ts";
+import type { ShapeCache } from "./shape_cache.ts";
+import { type ScrapeReport, syntheticBlock, syntheticValues } from "./synthetic.ts";
+
+/**
+ * Most samples of one record. With a value and an explicit time each it stays below a frame's 16 MiB; a larger
+ * scrape becomes several records of the same target and time.
+ */
+export const recordSamplesMax = 800_000;
+
+const syntheticCount = syntheticBlock.shape.series.length;
+const syntheticLayout = encodeLayout([syntheticBlock.shape.id]);
+
+/** Makes the records of one target's scrapes. */
+export class RecordMaker {
+  readonly #target: EncodedShape<Target>;
+  readonly #cache: ShapeCache;
+  readonly #samplesMax: number;
+  /** Layouts of the last scrape, by part, so that an unchanged one is not hashed again. */
+  #layouts: EncodedShape<Layout>[] = [];
+
+  constructor(target: EncodedShape<Target>, cache: ShapeCache, samplesMax = recordSamplesMax) {
+    this.#target = target;
+    this.#cache = cache;
+    this.#samplesMax = samplesMax;
+  }
+
+  /**
+   * The records of one scrape: what the target exposed, then the synthetic series; those alone when `exposed` is null.
+   * @param timestampMs When the scrape began, in whole Unix milliseconds.
+   */
+  make(timestampMs: number, exposed: EncodedExposition | null, report: ScrapeReport): OutboundRecord[] {
+    const synthetic = syntheticValues(report);
+    if (exposed === null || exposed.values.length === 0) {
+      return [this.#record(timestampMs, [syntheticBlock], syntheticLayout, Float64Array.from(synthetic), null)];
+    }
+    const records: OutboundRecord[] = [];
+    let from = 0;
+    for (const [index, part] of this.#parts(exposed.blocks).entries()) {
+      const until = from + seriesOf(part);
+      const isLast = until === exposed.values.length;
+      const values = isLast ? joined(exposed.values.subarray(from), synthetic) : exposed.values.slice(from, until);
+      const times = exposed.sampleTimesMs;
+      const timesHere = times === null ? null : isLast
+        ? joined(times.subarray(from), Array.from({ length: syntheticCount }, () => NaN))
+        : times.slice(from, until);
+      const blocks = isLast ? [...part, syntheticBlock] : part;
+      records.push(this.#record(timestampMs, blocks, this.#layout(index, blocks), values, timesHere));
+      from = until;
+    }
+    return records;
+  }
+
+  /** Cuts the blocks into lists of at most so many series. A block is never cut: it is far below that. */
+  #parts(blocks: readonly EncodedShape<Block>[]): EncodedShape<Block>[][] {
+    let part: EncodedShape<Block>[] = [];
+    let count = 0;
+    const parts = [part];
+    for (const block of blocks) {
+      const series = block.shape.series.length;
+      if (part.length > 0 && count + series > this.#samplesMax - syntheticCount) {
+        parts.push(part = []);
+        count = 0;
+      }
+      part.push(block);
+      count += series;
+    }
+    return parts;
+  }
+
+  #layout(part: number, blocks: readonly EncodedShape<Block>[]): EncodedShape<Layout> {
+    const known = this.#layouts[part];
+    const listed = known?.shape.blocks;
+    if (
+      known !== undefined && listed?.length === blocks.length
+      && blocks.every((block, index) => block.shape.id === listed[index])
+    ) {
+      this.#cache.use(known);
+      return known;
+    }
+    const layout = this.#cache.intern(encodeLayout(blocks.map((block) => block.shape.id)));
+    this.#layouts[part] = layout;
+    return layout;
+  }
+
+  #record(
+    timestampMs: number,
+    blocks: readonly EncodedShape<Block>[],
+    layout: EncodedShape<Layout>,
+    values: Float64Array<ArrayBuffer>,
+    sampleTimesMs: Float64Array<ArrayBuffer> | null,
+  ): OutboundRecord {
+    const targetId = this.#target.shape.id;
+    const scrape = { targetId, layoutId: layout.shape.id, timestampMs, values, sampleTimesMs };
+    return {
+      frameType: FrameType.scrapes,
+      id: 0n,
+      body: encodeScrapes([scrape]),
+      shapes: [this.#target, ...blocks, layout],
+      samples: values.length,
+      timestampMs,
+    };
+  }
+}
+
+function seriesOf(blocks: readonly EncodedShape<Block>[]): number {
+  return blocks.reduce((sum, block) => sum + block.shape.series.length, 0);
+}
+
+function joined(head: Float64Array<ArrayBuffer>, tail: readonly number[]): Float64Array<ArrayBuffer> {
+  const all = new Float64Array(head.length + tail.length);
+  all.set(head);
+  all.set(tail, head.length);
+  return all;
+}

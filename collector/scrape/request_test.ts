@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testMetric, testTarget } from "../testing/collections.ts";
+import { planRequest, UnusableTargetError } from "./request.ts";
+
+const target = testTarget({ address: "10.0.0.7:9100" });
+
+test("parameters go into the query, after those of the uri", () => {
+  const metric = testMetric({ uri: "/probe?module=tcp", parameters: { target: "a b&c", "ü": "1" } });
+  const request = planRequest(metric, target, "0.1.0");
+  assert.equal(request.origin, "http://10.0.0.7:9100");
+  assert.equal(request.path, "/probe?module=tcp&target=a+b%26c&%C3%BC=1");
+});
+
+test("a uri without parameters stays as it is", () => {
+  assert.equal(planRequest(testMetric({ uri: "/a%20b?q=%2F" }), target, "0.1.0").path, "/a%20b?q=%2F");
+});
+
+test("no uri leads to another host", () => {
+  for (const uri of ["//evil.example/metrics", "/@evil.example/", "/\\evil.example", "/..//evil.example/"]) {
+    assert.equal(planRequest(testMetric({ uri }), target, "0.1.0").origin, "http://10.0.0.7:9100");
+  }
+});
+
+test("an address that is none is refused by name", () => {
+  for (const address of ["10.0.0.7", "user@evil:80", "a/b:80", "10.0.0.7:99999", "host:80#"]) {
+    assert.throws(() => planRequest(testMetric(), testTarget({ address }), "0.1.0"), UnusableTargetError, address);
+  }
+});
+
+test("an IPv6 address is scraped", () => {
+  assert.equal(planRequest(testMetric(), testTarget({ address: "[::1]:9100" }), "0.1.0").origin, "http://[::1]:9100");
+});
+
+test("headers are those of Prometheus, and the metric's own replace them", () => {
+  const metric = testMetric({ frequency: 60, head: { "X-Token": "t", "User-Agent": "curl" } });
+  assert.deepEqual(planRequest(metric, target, "0.1.0").headers, {
+    "accept": "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+      + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+      + "text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+    "accept-encoding": "gzip",
+    "user-agent": "curl",
+    "x-prometheus-scrape-timeout-seconds": "10",
+    "x-token": "t",
+  });
+});
+
+test("the timeout is 10 s by default and never longer than the frequency", () => {
+  const timeoutMs = (fields: Record<string, unknown>) => planRequest(testMetric(fields), target, "0.1.0").timeoutMs;
+  assert.equal(timeoutMs({ frequency: 60 }), 10_000);
+  assert.equal(timeoutMs({ frequency: 3 }), 3000);
+  assert.equal(timeoutMs({ frequency: 60, timeout: 0.5 }), 500);
+  assert.equal(timeoutMs({ frequency: 5, timeout: 20 }), 5000);
+});
+
+test("what is not supported yet is refused by name", () => {
+  const reason = (fields: Record<string, unknown>, scheme?: "https") => {
+    const at = testTarget({ address: "10.0.0.7:9100", ...scheme === undefined ? {} : { scheme } });
+    try {
+      planRequest(testMetric(fields), at, "0.1.0");
+    } catch (error) {
+      assert.ok(error instanceof UnusableTargetError);
+      return error.message;
+    }
+    return "accepted";
+  };
+  assert.equal(reason({ relabelings: [{}] }), "relabelings are not supported yet");
+  assert.equal(reason({ metricRelabelings: [{}] }), "relabelings are not supported yet");
+  assert.equal(reason({ auth: { bearer: "env:TOKEN" } }), "auth is not supported yet");
+  assert.equal(reason({ tls: {} }), "https is not supported yet");
+  assert.equal(reason({ scheme: "https" }), "https is not supported yet");
+  assert.equal(reason({}, "https"), "https is not supported yet");
+  assert.equal(reason({}), "accepted");
+});

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readStatus, statusPath } from "../core/registry/status.ts";
+import { makeLogger } from "../core/telemetry/log.ts";
+import { reportMs, StatusReporter } from "./status_reporter.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
+import { MemoryStore } from "./testing/memory_store.ts";
+
+const path = statusPath("c", "shop", "bcs-collector-shop-0");
+
+function reporting() {
+  const store = new MemoryStore();
+  const clock = new ManualClock();
+  let generation = 1;
+  const reporter = new StatusReporter({
+    store,
+    place: { clusterId: "c", namespace: "shop" },
+    clock,
+    log: makeLogger("test", "silent"),
+    status: () => ({ collector: "bcs-collector-shop-0", generation: generation++, reportedAtMs: 0, targets: [] }),
+  });
+  const written = () => {
+    const read = readStatus(store.texts.get(path) ?? "");
+    return read.ok ? read.status.generation : null;
+  };
+  /** Lets the time between two reports pass, and the report be written. */
+  const period = async () => {
+    clock.advance(reportMs);
+    await store.settled();
+  };
+  return { store, clock, reporter, written, period };
+}
+
+test("the status is written at the start, then only after a change", async () => {
+  const { reporter, written, period } = reporting();
+  await reporter.start();
+  assert.equal(written(), 1);
+  await period();
+  assert.equal(written(), 1);
+  reporter.changed();
+  reporter.changed();
+  assert.equal(written(), 1);
+  await period();
+  assert.equal(written(), 2);
+  reporter.changed();
+  await reporter.close();
+  assert.equal(written(), 3);
+});
+
+test("a status that could not be written is written later", async () => {
+  const { store, reporter, written, period } = reporting();
+  store.failure = new Error("the volume is gone");
+  await reporter.start();
+  await period();
+  assert.equal(written(), null);
+  store.failure = null;
+  await period();
+  assert.notEqual(written(), null);
+  await reporter.close();
+});

@@ -1,0 +1,142 @@
+import type { CollectionMetric, CollectionTarget } from "../core/config/schema.ts";
+import type { TargetStatus } from "../core/registry/status.ts";
+import type { Assignment } from "./assignment/mod.ts";
+import { identityKey, type ScheduledTarget, type TargetIdentity } from "./schedule/mod.ts";
+import type { ScrapeResult, TargetScraper } from "./scrape/mod.ts";
+
+export type MakeScraper = (
+  identity: TargetIdentity,
+  metric: CollectionMetric,
+  target: CollectionTarget,
+) => TargetScraper;
+
+interface Entry {
+  /** All that a scraper depends on: another one is made when it changes. */
+  readonly signature: string;
+  readonly scraper: TargetScraper;
+  status: TargetStatus;
+  isScraping: boolean;
+  /** No longer in the table: its scraper is closed as soon as no scrape runs. */
+  isRetired: boolean;
+}
+
+export interface TargetTableOptions {
+  readonly place: { readonly cluster: string; readonly namespace: string };
+  readonly makeScraper: MakeScraper;
+  /** Told of a target that an assignment lists twice; the first one counts. */
+  readonly onDuplicate: (key: string) => void;
+}
+
+/** The targets of the assignment in force, each with its scraper and how it fares. */
+export class TargetTable {
+  readonly #options: TargetTableOptions;
+  #entries = new Map<string, Entry>();
+
+  constructor(options: TargetTableOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Makes these the targets and returns them for the schedule. Whatever did not change keeps its scraper, with its
+   * connection and what it knows of the target's series; a scrape under way ends as it would have.
+   */
+  replace(assignment: Assignment | null): ScheduledTarget[] {
+    const entries = new Map<string, Entry>();
+    const scheduled: ScheduledTarget[] = [];
+    for (const metric of assignment?.metrics ?? []) {
+      const { targets, ...settings } = metric;
+      const metricSignature = JSON.stringify(settings);
+      for (const target of targets) {
+        const identity = this.#identityOf(metric, target);
+        const key = identityKey(identity);
+        if (entries.has(key)) {
+          this.#options.onDuplicate(key);
+          continue;
+        }
+        entries.set(key, this.#entryFor(key, identity, metric, target, metricSignature));
+        const { fromMs = null, untilMs = null } = target;
+        scheduled.push({ key, frequencyMs: metric.frequency * 1000, fromMs, untilMs });
+      }
+    }
+    const before = this.#entries;
+    this.#entries = entries;
+    for (const [key, entry] of before) if (entries.get(key) !== entry) retire(entry);
+    return scheduled;
+  }
+
+  /** Scrapes a target and notes how it fared; null when it is no longer in the table, or the scrape was cut off. */
+  async scrape(key: string): Promise<ScrapeResult | null> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return null;
+    entry.isScraping = true;
+    try {
+      const result = await entry.scraper.scrape();
+      if (result !== null) entry.status = statusAfter(entry.status, result);
+      return result;
+    } finally {
+      entry.isScraping = false;
+      if (entry.isRetired) entry.scraper.close();
+    }
+  }
+
+  statuses(): TargetStatus[] {
+    return Array.from(this.#entries.values(), (entry) => entry.status);
+  }
+
+  countByHealth(): Record<TargetStatus["health"], number> {
+    const counts = { up: 0, down: 0, unknown: 0 };
+    for (const { status } of this.#entries.values()) counts[status.health]++;
+    return counts;
+  }
+
+  /** Closes every scraper at once; scrapes under way come to nothing. */
+  close(): void {
+    for (const entry of this.#entries.values()) entry.scraper.close();
+    this.#entries.clear();
+  }
+
+  #identityOf(metric: CollectionMetric, target: CollectionTarget): TargetIdentity {
+    return { ...this.#options.place, metric: metric.name, address: target.address, pod: target.pod };
+  }
+
+  #entryFor(
+    key: string,
+    identity: TargetIdentity,
+    metric: CollectionMetric,
+    target: CollectionTarget,
+    metricSignature: string,
+  ): Entry {
+    // From when and until when it is ours is the schedule's business.
+    const { fromMs: _from, untilMs: _until, ...rest } = target;
+    const signature = metricSignature + JSON.stringify(rest);
+    const known = this.#entries.get(key);
+    if (known?.signature === signature) return known;
+    const scraper = this.#options.makeScraper(identity, metric, target);
+    const status = known?.status ?? unknownStatus(identity);
+    return { signature, scraper, status, isScraping: false, isRetired: false };
+  }
+}
+
+function retire(entry: Entry): void {
+  entry.isRetired = true;
+  if (!entry.isScraping) entry.scraper.close();
+}
+
+function unknownStatus({ metric, address, pod }: TargetIdentity): TargetStatus {
+  return { metric, address, pod, health: "unknown", lastScrapeMs: 0, durationMs: 0, samples: 0, error: "" };
+}
+
+function statusAfter(before: TargetStatus, result: ScrapeResult): TargetStatus {
+  return {
+    ...before,
+    health: result.health,
+    lastScrapeMs: result.startedMs,
+    durationMs: result.durationMs,
+    samples: result.health === "up" ? result.samples : 0,
+    error: result.reason,
+  };
+}
