@@ -1,12 +1,9 @@
-import { createHash } from "node:crypto";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import type { CollectorIdentity } from "../core/protocol/session.ts";
+import { collectorId } from "../core/registry/collector_id.ts";
 import type { RegistryRecord } from "../core/registry/records.ts";
 import type { Clock, SocketAddress } from "../core/runtime/env.ts";
-
-/** Longest id that is still a file name with what a store appends to it. */
-const idBytesMax = 240;
-const idHashDigits = 12;
+import { reachableHost } from "../core/runtime/reachable_host.ts";
 
 /** What does not change in a collector's record. */
 export function collectorRecord(
@@ -29,22 +26,6 @@ export function collectorRecord(
     namespace: identity.namespace,
     instance,
   };
-}
-
-/** Collectors of different clusters and namespaces may have one name, so all three make the id. */
-export function collectorId({ cluster, namespace, name }: CollectorIdentity): string {
-  const id = `${cluster}.${namespace}.${name}`;
-  if (id.length <= idBytesMax) return id;
-  // A name that is too long ends in a hash of the whole, so that two long ones stay apart.
-  const hash = createHash("sha256").update(id).digest("hex").slice(0, idHashDigits);
-  return `${id.slice(0, idBytesMax - idHashDigits)}${hash}`;
-}
-
-/** An address of this machine that others can reach, where `host` stands for all of them. */
-function reachableHost(host: string): string {
-  if (host !== "0.0.0.0" && host !== "::") return host;
-  const addresses = Object.values(networkInterfaces()).flatMap((of) => of ?? []);
-  return addresses.find((one) => !one.internal && one.family === "IPv4")?.address ?? "127.0.0.1";
 }
 
 /** How many a second, over the time between two readings. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nameProblem } from "../core/config/names.ts";
-import { collectorId, collectorRecord, RateMeter } from "./announce.ts";
+import { collectorId } from "../core/registry/collector_id.ts";
+import { collectorRecord, RateMeter } from "./announce.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
 
 const identity = { cluster: "BCS-K8S-00001", namespace: "shop", name: "bcs-collector-shop-0" };

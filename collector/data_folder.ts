@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path/posix";
 import { errorCode, messageOf, UserError } from "../core/errors.ts";
+import { writeAtomically } from "../core/runtime/atomic_write.ts";
 import { type Env, FileMissingError } from "../core/runtime/env.ts";
-import { writeAtomically } from "../core/store/atomic_write.ts";
 
 const epochFile = "epoch";
 

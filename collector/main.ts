@@ -1,34 +1,19 @@
 import { z } from "zod";
 import { frequencyMinSecondsDefault } from "../core/config/document.ts";
-import { nameProblem } from "../core/config/names.ts";
-import { messageOf } from "../core/errors.ts";
+import { addressText, logLevelOption, safeNameText } from "../core/option_types.ts";
 import { type CommandDefinition, OptionError, readOptions } from "../core/options.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
 import { openVolume } from "../core/store/volume_store.ts";
-import { logLevels, makeLogger } from "../core/telemetry/log.ts";
+import { makeLogger } from "../core/telemetry/log.ts";
 import { version } from "../core/version.ts";
 import { startCollector } from "./collector.ts";
 
-const safeName = z.string().superRefine((value, context) => {
-  const problem = nameProblem(value);
-  if (problem !== null) context.addIssue({ code: "custom", message: `it ${problem}` });
-});
-
-/** `HOST:PORT`, checked but kept as text, as `--help` shows it. */
-const address = z.string().superRefine((text, context) => {
-  try {
-    parseAddress(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: messageOf(error) });
-  }
-});
-
 const optionDefinitions = {
-  cluster: { value: "CLUSTER", help: "id of the cluster", schema: safeName },
-  namespace: { value: "NAMESPACE", help: "namespace whose targets are scraped", schema: safeName },
-  name: { value: "NAME", help: "name of this collector, such as bcs-collector-shop-0", schema: safeName },
+  cluster: { value: "CLUSTER", help: "id of the cluster", schema: safeNameText },
+  namespace: { value: "NAMESPACE", help: "namespace whose targets are scraped", schema: safeNameText },
+  name: { value: "NAME", help: "name of this collector, such as bcs-collector-shop-0", schema: safeNameText },
   configSource: {
     value: "file|http",
     help: "where the assignment comes from: the shared volume, or a service (http is not supported yet)",
@@ -43,13 +28,13 @@ const optionDefinitions = {
   exporter: {
     value: "HOST:PORT",
     help: "the exporter; without it one is found in the registry on the volume",
-    schema: address.optional(),
+    schema: addressText.optional(),
   },
   data: { value: "DIR", help: "folder for what has to outlive the process", schema: z.string().min(1) },
   http: {
     value: "HOST:PORT",
     help: "where /metrics, /healthz, /readyz and /v1/targets are served; port 0 picks a free one",
-    schema: address.default("127.0.0.1:7073"),
+    schema: addressText.default("127.0.0.1:7073"),
   },
   frequencyMin: {
     value: "SECONDS",
@@ -57,11 +42,7 @@ const optionDefinitions = {
     schema: z.coerce.number().int().min(1).default(frequencyMinSecondsDefault),
   },
   token: { value: "TOKEN", help: "shown to the exporter", schema: z.string().default("") },
-  logLevel: {
-    value: logLevels.join("|"),
-    help: "lowest level that is logged",
-    schema: z.enum(logLevels).default("info"),
-  },
+  logLevel: logLevelOption,
 } as const;
 
 export const collectorCommand: CommandDefinition<typeof optionDefinitions> = {

@@ -55,7 +55,7 @@ test("a collector scrapes until SIGTERM, then hands over, withdraws and ends wit
 test("wrong options are named", async () => {
   const cases: [Record<string, string | null>, RegExp][] = [
     [{ cluster: null }, /Cannot do without --cluster/],
-    [{ namespace: "a/b" }, /Cannot use --namespace "a\/b": it must consist of letters/],
+    [{ namespace: "a/b" }, /Cannot use --namespace "a\/b": the name must consist of letters/],
     [{ name: "-x" }, /--name/],
     [{ volume: null }, /Cannot do without --volume/],
     [{ data: null }, /Cannot do without --data/],
@@ -110,5 +110,5 @@ test("help is shown on request", async () => {
     process.stdout.write = write;
   }
   assert.match(shown, /--config-source <file\|http>/);
-  assert.match(shown, /default: "127\.0\.0\.1:7073"/);
+  assert.match(shown, /default:\s+"127\.0\.0\.1:7073"/);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readStatus, statusPath } from "../core/registry/status.ts";
+import { MemoryStore } from "../core/store/memory_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { reportMs, StatusReporter } from "./status_reporter.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
-import { MemoryStore } from "./testing/memory_store.ts";
 
 const path = statusPath("c", "shop", "bcs-collector-shop-0");
 
@@ -19,14 +19,14 @@ function reporting() {
     log: makeLogger("test", "silent"),
     status: () => ({ collector: "bcs-collector-shop-0", generation: generation++, reportedAtMs: 0, targets: [] }),
   });
-  const written = () => {
-    const read = readStatus(store.texts.get(path) ?? "");
+  const written = async () => {
+    const read = readStatus((await store.get(path))?.text ?? "");
     return read.ok ? read.status.generation : null;
   };
   /** Lets the time between two reports pass, and the report be written. */
   const period = async () => {
     clock.advance(reportMs);
-    await store.settled();
+    await new Promise((resolve) => setImmediate(resolve));
   };
   return { store, clock, reporter, written, period };
 }
@@ -34,27 +34,27 @@ function reporting() {
 test("the status is written at the start, then only after a change", async () => {
   const { reporter, written, period } = reporting();
   await reporter.start();
-  assert.equal(written(), 1);
+  assert.equal(await written(), 1);
   await period();
-  assert.equal(written(), 1);
+  assert.equal(await written(), 1);
   reporter.changed();
   reporter.changed();
-  assert.equal(written(), 1);
+  assert.equal(await written(), 1);
   await period();
-  assert.equal(written(), 2);
+  assert.equal(await written(), 2);
   reporter.changed();
   await reporter.close();
-  assert.equal(written(), 3);
+  assert.equal(await written(), 3);
 });
 
 test("a status that could not be written is written later", async () => {
   const { store, reporter, written, period } = reporting();
-  store.failure = new Error("the volume is gone");
+  store.fail("the volume is gone");
   await reporter.start();
   await period();
-  assert.equal(written(), null);
-  store.failure = null;
+  store.recover();
+  assert.equal(await written(), null);
   await period();
-  assert.notEqual(written(), null);
+  assert.notEqual(await written(), null);
   await reporter.close();
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RegistryRecord } from "../core/registry/records.ts";
+import { MemoryStore } from "../core/store/memory_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
-import { MemoryStore } from "./testing/memory_store.ts";
 import { lateAddresses, LateStore } from "./volume.ts";
 
 const log = makeLogger("test", "silent");

@@ -1,6 +1,7 @@
-import { hostname, type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import type { RegistryRecord } from "../core/registry/records.ts";
 import type { Clock, SocketAddress } from "../core/runtime/env.ts";
+import { reachableHost } from "../core/runtime/reachable_host.ts";
 import { version } from "../core/version.ts";
 import type { IngestStats } from "./ingest/server.ts";
 import type { WalStats } from "./wal/wal.ts";
@@ -37,7 +38,7 @@ export function exporterRecord(announced: Announced): () => RegistryRecord {
     }
     const { bytes: walBytes, pendingBytes: walPendingBytes } = wal();
     return {
-      ip: reachableHost(frames.host, networkInterfaces()),
+      ip: reachableHost(frames.host),
       port: frames.port,
       metric_port: http.port,
       hostname: hostname(),
@@ -52,15 +53,4 @@ export function exporterRecord(announced: Announced): () => RegistryRecord {
       instance,
     };
   };
-}
-
-/** The address to tell others: the one that is listened on, or, for "every address", one that is not loopback. */
-export function reachableHost(
-  host: string,
-  interfaces: Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>,
-): string {
-  if (host !== "0.0.0.0" && host !== "::") return host;
-  const outward = Object.values(interfaces).flatMap((one) => one ?? []).filter(({ internal }) => !internal);
-  const chosen = outward.find(({ family }) => family === "IPv4") ?? (host === "::" ? outward[0] : undefined);
-  return chosen?.address ?? "127.0.0.1";
 }

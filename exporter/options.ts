@@ -1,23 +1,8 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { nameProblem } from "../core/config/names.ts";
-import { messageOf } from "../core/errors.ts";
+import { addressText, logLevelOption, safeNameText } from "../core/option_types.ts";
 import type { CommandDefinition, OptionDefinitions } from "../core/options.ts";
-import { parseAddress } from "../core/runtime/system_net.ts";
-import { logLevels } from "../core/telemetry/log.ts";
-
-const address = z.string().superRefine((text, context) => {
-  try {
-    parseAddress(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: messageOf(error) });
-  }
-});
-
-const safeName = z.string().superRefine((text, context) => {
-  const problem = nameProblem(text);
-  if (problem !== null) context.addIssue({ code: "custom", message: `the name ${problem}` });
-});
 
 const options = {
   data: {
@@ -28,12 +13,12 @@ const options = {
   listen: {
     value: "HOST:PORT",
     help: "address for collectors",
-    schema: address.default("127.0.0.1:7071"),
+    schema: addressText.default("127.0.0.1:7071"),
   },
   http: {
     value: "HOST:PORT",
     help: "address of /metrics, /healthz, /readyz and /v1/status",
-    schema: address.default("127.0.0.1:7072"),
+    schema: addressText.default("127.0.0.1:7072"),
   },
   volume: {
     value: "DIR",
@@ -43,18 +28,14 @@ const options = {
   name: {
     value: "NAME",
     help: "name of this exporter, unique in the registry",
-    schema: safeName.default(() => defaultName(hostname(), process.pid)),
+    schema: safeNameText.default(() => defaultName(hostname(), process.pid)),
   },
   cluster: {
     value: "CLUSTER",
     help: "cluster that the exporter is announced for",
-    schema: z.union([z.literal(""), safeName], { error: "must be a cluster's name" }).default(""),
+    schema: z.union([z.literal(""), safeNameText], { error: "must be a cluster's name" }).default(""),
   },
-  logLevel: {
-    value: "LEVEL",
-    help: `least level that is logged: ${logLevels.join(", ")}`,
-    schema: z.enum(logLevels).default("info"),
-  },
+  logLevel: logLevelOption,
 } as const satisfies OptionDefinitions;
 
 /** `bcs-metric exporter`. The `--config` file may also hold `sinks` and `routes`. */

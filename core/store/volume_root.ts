@@ -1,7 +1,7 @@
 import { join } from "node:path/posix";
 import { errorCode, messageOf, UserError } from "../errors.ts";
+import { writeAtomically } from "../runtime/atomic_write.ts";
 import { type DirEntry, FileMissingError, type FileSystem, type Random } from "../runtime/env.ts";
-import { writeAtomically } from "./atomic_write.ts";
 import { isHiddenPath } from "./paths.ts";
 import { StoreUnavailableError, systemPrefix } from "./store.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path/posix";
 import { errorCode, messageOf } from "../errors.ts";
+import { isTemporaryName } from "../runtime/atomic_write.ts";
 import { type DirEntry, FileMissingError, type FileSystem } from "../runtime/env.ts";
-import { isTemporaryName } from "./atomic_write.ts";
 import { isEntryPath, isHiddenPath } from "./paths.ts";
 
 /** Deepest folder that is looked into; entries are at most five deep. It also ends a circle of links. */

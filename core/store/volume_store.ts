@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path/posix";
 import { messageOf } from "../errors.ts";
+import { writeAtomically } from "../runtime/atomic_write.ts";
 import { type Env, FileMissingError } from "../runtime/env.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { writeAtomically } from "./atomic_write.ts";
 import { type EntryFile, readEntryFile, revisionOf } from "./entry_file.ts";
 import { type WatchFolder, watchFolder } from "./folder_watcher.ts";
 import { inGroups } from "./in_groups.ts";

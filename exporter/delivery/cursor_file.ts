@@ -18,8 +18,8 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { crc32c } from "../../core/hash/crc32c.ts";
+import { makeDurableDir } from "../../core/runtime/durable_dir.ts";
 import { FileMissingError, type FileSystem } from "../../core/runtime/env.ts";
-import { makeDurableDir } from "../sinks/durable_dir.ts";
 import type { WalPosition } from "../wal/wal.ts";
 
 const format = "bcs-metric cursor";

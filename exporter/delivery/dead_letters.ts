@@ -10,9 +10,9 @@
  */
 
 import { dirname, join } from "node:path";
+import { makeDurableDir } from "../../core/runtime/durable_dir.ts";
 import type { Clock, FileHandle, FileSystem } from "../../core/runtime/env.ts";
 import type { Batch } from "../sink.ts";
-import { makeDurableDir } from "../sinks/durable_dir.ts";
 import { JsonLines } from "../sinks/json_lines.ts";
 import { cutIncompleteLine } from "../sinks/line_file.ts";
 

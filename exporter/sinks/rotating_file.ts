@@ -10,8 +10,8 @@
  */
 
 import { join } from "node:path";
+import { makeDurableDir } from "../../core/runtime/durable_dir.ts";
 import type { FileHandle, FileSystem } from "../../core/runtime/env.ts";
-import { makeDurableDir } from "./durable_dir.ts";
 import { cutIncompleteLine } from "./line_file.ts";
 
 export interface RotatingFileOptions {

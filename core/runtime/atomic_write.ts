@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path/posix";
-import { FileMissingError, type FileSystem, type Random } from "../runtime/env.ts";
+import { FileMissingError, type FileSystem, type Random } from "./env.ts";
 
 /**
  * Replaces the file `name` in the folder `root`/`relativeFolder` so that readers, and a crash at any instant, leave

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FileMissingError } from "../runtime/env.ts";
-import { FileSystemError, MemoryFileSystem } from "../runtime/memory_fs.ts";
-import { systemEnv } from "../runtime/system_env.ts";
 import { isTemporaryName, writeAtomically } from "./atomic_write.ts";
+import { FileMissingError } from "./env.ts";
+import { FileSystemError, MemoryFileSystem } from "./memory_fs.ts";
+import { systemEnv } from "./system_env.ts";
 
 const path = "c1/metric/shop/cart.yaml";
 const bytesOf = (text: string) => new TextEncoder().encode(text);

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { FileSystem } from "../../core/runtime/env.ts";
+import type { FileSystem } from "./env.ts";
 
 /** Makes a directory and its missing parents so that they survive a power cut. One that is there is left alone. */
 export async function makeDurableDir(fs: FileSystem, path: string): Promise<void> {
