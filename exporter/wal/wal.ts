@@ -10,8 +10,16 @@ export interface Wal {
    * Queues a record for the next group write and returns its index: 1, 2, 3, … in this run of the process.
    * Every shape that a scrape refers to must be in `shapes`.
    * @throws WalClosedError after a failed write or fsync: nothing more is taken until a restart.
+   * @throws UnknownShapesError when a shape is not in `shapes`; nothing was appended.
+   * @throws MalformedError when the body of a scrapes record has another form; nothing was appended.
    */
   append(record: WalRecord): number;
+  /**
+   * False when so many bytes wait for the disk that the caller must stop appending, after a failure, and once it is
+   * closing. It becomes true again no earlier than with a call of `onDurable`'s listeners. `append` itself does not
+   * refuse: what is queued beyond the bound is what callers append in spite of it.
+   */
+  accepting(): boolean;
   /** Calls back with the highest index that is durable, after each group fsync. */
   onDurable(listener: (index: number) => void): void;
   readonly shapes: ShapeTable;
@@ -19,16 +27,24 @@ export interface Wal {
   resumePoint(origin: Origin): number;
   /** A reader of the durable records from `position` on; null begins at the oldest. */
   reader(position: WalPosition | null): WalReader;
-  /** Removes the segments that lie wholly before `position`, which is that of the slowest sink. */
+  /**
+   * Removes the segments that lie wholly before `position`, which is that of the slowest sink. The newest segment
+   * stays in any case.
+   */
   trim(position: WalPosition): Promise<void>;
   stats(): WalStats;
-  /** Writes and fsyncs what is queued, then closes. */
+  /**
+   * Writes and fsyncs what is queued, then closes. Readers end too: close them first.
+   * @throws WalClosedError when something was queued and could not be made durable; it was never acknowledged.
+   */
   close(): Promise<void>;
 }
 
 export interface ShapeTable {
   /** The shape with this id, or undefined when it is not known (any more). */
   get(id: ContentId): Shape | undefined;
+  /** Which of target, layout and the layout's blocks are not known: none when a scrape of them can be appended. */
+  missing(targetId: ContentId, layoutId: ContentId): ContentId[];
   /**
    * Takes the body of a SCHEMA or TARGET frame and returns its shape. It becomes durable with the first record that
    * refers to it.
@@ -80,7 +96,8 @@ export interface WalPosition {
 export interface WalReader {
   /**
    * The next durable records, at least one and about `bytesMax` bytes of them, with the position that follows them;
-   * null when there is nothing new. Bodies are valid until the next call.
+   * null when there is nothing new. Bodies are valid until the next call. Calls must not overlap.
+   * @throws WalClosedError when the log or the reader is closed.
    */
   read(bytesMax: number): Promise<{ readonly records: readonly WalRecord[]; readonly next: WalPosition } | null>;
   /** Resolves when there may be something new to read, or the signal is aborted. */
@@ -89,15 +106,37 @@ export interface WalReader {
 }
 
 export interface WalStats {
+  /** `disk full`: nothing is acknowledged until room returns. `failed`: nothing ever will be, until a restart. */
+  readonly condition: "good" | "disk full" | "failed";
   readonly segments: number;
   readonly bytes: number;
   /** Bytes queued or written but not yet fsynced. */
   readonly pendingBytes: number;
+  /** Damaged stretches of segments that were passed over since the start, each with at least one record. */
   readonly corruptRecords: number;
+  /** Bytes of a torn tail that were cut off at the start. */
   readonly truncatedBytes: number;
+  /** Files that hold no log and were renamed to `.bad` at the start. */
+  readonly badFiles: number;
+  /** Writes that found the disk full since the start; each is tried again a second later. */
+  readonly diskFullFailures: number;
 }
 
-/** The log took no write since a write or fsync failed; the process must end and be started again. */
+/**
+ * The log takes nothing: it was closed, or a write or fsync failed, and then the process must end and be started
+ * again.
+ */
 export class WalClosedError extends Error {
   override name = "WalClosedError";
+}
+
+/** A scrape refers to shapes that the log does not have: ask the collector for `ids`. */
+export class UnknownShapesError extends Error {
+  override name = "UnknownShapesError";
+  readonly ids: readonly ContentId[];
+
+  constructor(ids: readonly ContentId[]) {
+    super(`Cannot append scrape: ${ids.length} of its shapes are not known, such as "${ids[0] ?? ""}"`);
+    this.ids = ids;
+  }
 }

@@ -1,0 +1,322 @@
+/**
+ * The log as a pure state machine: {@link step} takes what happened and says what to do next, without doing it.
+ *
+ * At most one operation on the disk is under way for writing, and while it is, the next group gathers:
+ *
+ * ```
+ * append -> wait (coalesce) -> [open] -> write -> sync -> [sync dir] -> durable -> next group
+ *                                          | disk full                      (brackets: first group of a segment)
+ *                                          +-> cut -> wait (retry) -> write …
+ * any other failure -> failed: nothing is taken or acknowledged any more
+ * ```
+ */
+
+import { errorCode, messageOf } from "../../core/errors.ts";
+import { ByteWriter } from "../../core/protocol/bytes.ts";
+import { frameBodyBytesMax } from "../../core/protocol/frame.ts";
+import type { ResumePoint } from "./payloads.ts";
+import { originKey, ResumePoints } from "./resume_points.ts";
+import type { Segment } from "./segment.ts";
+import { checkRecord, SegmentEncoder } from "./segment_encoder.ts";
+import type { HeldShapes } from "./shape_table.ts";
+import { WalClosedError, type WalRecord } from "./wal.ts";
+
+/** A write that found the disk full is tried again after this time. */
+export const diskFullRetryMs = 1000;
+
+/** A segment ends when it is this many times as large as the data for which it is meant, because of its shapes. */
+const segmentBytesFactor = 4;
+
+export interface LogLimits {
+  /** Bytes of data records after which a segment ends. */
+  readonly segmentBytes: number;
+  /** How long a group gathers before it is written; 0 writes at once what is there. */
+  readonly coalesceMs: number;
+  /** Queued bytes from which the log asks its callers to pause. */
+  readonly pendingBytesMax: number;
+}
+
+export type Operation = "wait" | "open" | "write" | "sync" | "sync dir" | "cut";
+
+export type LogEvent =
+  | { readonly kind: "append"; readonly record: WalRecord; readonly wallMs: number }
+  /** The operation that the last effects asked for has succeeded. */
+  | { readonly kind: "done"; readonly operation: Operation }
+  | { readonly kind: "failed"; readonly operation: Operation; readonly error: unknown }
+  /** All sinks are in segment `segment` or later. */
+  | { readonly kind: "trim"; readonly segment: number }
+  | { readonly kind: "close" };
+
+/** What the shell has to do, in order. The first six report back with an event, and come one at a time. */
+export type LogEffect =
+  | { readonly kind: "wait"; readonly delayMs: number }
+  | { readonly kind: "open"; readonly segment: number }
+  | { readonly kind: "write"; readonly bytes: Uint8Array; readonly offset: number }
+  | { readonly kind: "sync" }
+  | { readonly kind: "sync dir" }
+  | { readonly kind: "cut"; readonly bytes: number }
+  | { readonly kind: "cancel wait" }
+  | { readonly kind: "durable"; readonly index: number }
+  | { readonly kind: "remove"; readonly segments: readonly Segment[] }
+  | { readonly kind: "disk full"; readonly failure: string }
+  | { readonly kind: "disk has room" }
+  /** What lies behind `durableBytes` of the open segment must not be found by the next start. */
+  | { readonly kind: "failed"; readonly reason: string; readonly durableBytes: number }
+  | { readonly kind: "closed" };
+
+/** Records that are written and fsynced together, all in one segment. */
+interface Group {
+  readonly encoder: SegmentEncoder;
+  /** The group carries the header of its segment. */
+  readonly begins: boolean;
+  readonly bytes: ByteWriter;
+  readonly sinceMs: number;
+  lastIndex: number;
+  readonly points: Map<string, ResumePoint>;
+}
+
+export interface LogState {
+  readonly limits: LogLimits;
+  readonly shapes: HeldShapes;
+  /** Those with something durable in them, in order of number. */
+  readonly segments: Segment[];
+  nextSegment: number;
+  /** Of the segment to which records are appended now; null before the first. */
+  encoder: SegmentEncoder | null;
+  lastIndex: number;
+  /** Of all that was appended, and of what is durable. */
+  readonly appendedPoints: ResumePoints;
+  readonly durablePoints: ResumePoints;
+  readonly queue: Group[];
+  /** The group that is being written. */
+  writing: Group | null;
+  operation: Operation | null;
+  /** The file of the segment that is being written exists. */
+  opened: boolean;
+  diskFull: boolean;
+  diskFullFailures: number;
+  closing: boolean;
+  /** Why the log takes nothing any more, or null. */
+  failure: string | null;
+}
+
+/** What recovery found, as the log's beginning. */
+export interface LogStart {
+  readonly shapes: HeldShapes;
+  readonly segments: Segment[];
+  readonly nextSegment: number;
+  readonly points: readonly ResumePoint[];
+}
+
+export function startLog(start: LogStart, limits: LogLimits): LogState {
+  const appendedPoints = new ResumePoints();
+  const durablePoints = new ResumePoints();
+  appendedPoints.raiseAll(start.points);
+  durablePoints.raiseAll(start.points);
+  return {
+    limits,
+    shapes: start.shapes,
+    segments: start.segments,
+    nextSegment: start.nextSegment,
+    encoder: null,
+    lastIndex: 0,
+    appendedPoints,
+    durablePoints,
+    queue: [],
+    writing: null,
+    operation: null,
+    opened: false,
+    diskFull: false,
+    diskFullFailures: 0,
+    closing: false,
+    failure: null,
+  };
+}
+
+/**
+ * Takes an event at the monotonic time `nowMs`.
+ * @throws what `Wal.append` throws, for an append; the state is as before then.
+ */
+export function step(state: LogState, event: LogEvent, nowMs: number): LogEffect[] {
+  switch (event.kind) {
+    case "append":
+      return append(state, event.record, event.wallMs, nowMs);
+    case "done":
+      finish(state, event.operation);
+      return done(state, event.operation, nowMs);
+    case "failed":
+      finish(state, event.operation);
+      return failed(state, event.operation, event.error);
+    case "trim":
+      return trim(state, event.segment);
+    case "close":
+      break;
+  }
+  return close(state, nowMs);
+}
+
+/** Bytes that are queued or written but not durable. */
+export function pendingBytes(state: LogState): number {
+  return state.queue.reduce((sum, group) => sum + group.bytes.length, state.writing?.bytes.length ?? 0);
+}
+
+export function isAccepting(state: LogState): boolean {
+  return state.failure === null && !state.closing && pendingBytes(state) < state.limits.pendingBytesMax;
+}
+
+function append(state: LogState, record: WalRecord, wallMs: number, nowMs: number): LogEffect[] {
+  if (state.failure !== null) throw new WalClosedError(`Cannot append to WAL: ${state.failure}`);
+  if (state.closing) throw new WalClosedError("Cannot append to WAL: it is closed");
+  if (record.kind !== "lost" && record.body.length > frameBodyBytesMax) {
+    throw new RangeError(`Cannot append record of ${record.body.length} bytes: at most ${frameBodyBytesMax} fit`);
+  }
+  const scrapes = checkRecord(record, state.shapes);
+  const group = openGroup(state, wallMs, nowMs);
+  group.encoder.append(group.bytes, record, scrapes);
+  group.lastIndex = ++state.lastIndex;
+  if (record.origin !== null) {
+    const { origin } = record;
+    const sequence = record.kind === "lost" ? record.lost.lastSequence : record.sequence;
+    state.appendedPoints.raise(origin, sequence, wallMs);
+    const key = originKey(origin);
+    const before = group.points.get(key)?.sequence ?? 0;
+    group.points.set(key, { origin, sequence: Math.max(before, sequence), seenMs: wallMs });
+  }
+  return state.operation === null ? next(state, nowMs) : [];
+}
+
+/** The group that takes the next record; a full segment is ended and a new one begun. */
+function openGroup(state: LogState, wallMs: number, nowMs: number): Group {
+  const last = state.queue.at(-1);
+  const { encoder } = state;
+  if (encoder !== null && !isFull(encoder, state.limits)) {
+    return last ?? addGroup(state, encoder, false, nowMs);
+  }
+  // Behind this the old segment gets nothing more, so its last group is complete.
+  if (last !== undefined) last.encoder.endGroup(last.bytes);
+  state.appendedPoints.prune(wallMs);
+  state.durablePoints.prune(wallMs);
+  state.encoder = new SegmentEncoder(state.nextSegment++, state.shapes);
+  const group = addGroup(state, state.encoder, true, nowMs);
+  state.encoder.begin(group.bytes, wallMs, state.appendedPoints.list());
+  return group;
+}
+
+function isFull(encoder: SegmentEncoder, limits: LogLimits): boolean {
+  return encoder.dataBytes >= limits.segmentBytes || encoder.bytes >= limits.segmentBytes * segmentBytesFactor;
+}
+
+function addGroup(state: LogState, encoder: SegmentEncoder, begins: boolean, nowMs: number): Group {
+  const bytes = new ByteWriter(16 * 1024);
+  const group: Group = { encoder, begins, bytes, sinceMs: nowMs, lastIndex: state.lastIndex, points: new Map() };
+  state.queue.push(group);
+  return group;
+}
+
+function finish(state: LogState, operation: Operation): void {
+  if (state.operation !== operation) {
+    throw new Error(`Cannot end WAL operation "${operation}": "${state.operation ?? "none"}" is under way`);
+  }
+  state.operation = null;
+}
+
+function begin(state: LogState, effect: LogEffect & { readonly kind: Operation }): LogEffect[] {
+  state.operation = effect.kind;
+  return [effect];
+}
+
+/** Begins whatever is due, when no operation is under way. */
+function next(state: LogState, nowMs: number): LogEffect[] {
+  if (state.writing === null) {
+    const group = state.queue[0];
+    if (group === undefined) return state.closing ? [{ kind: "closed" }] : [];
+    const delayMs = group.sinceMs + state.limits.coalesceMs - nowMs;
+    if (delayMs > 0 && !state.closing) return begin(state, { kind: "wait", delayMs });
+    state.queue.shift();
+    group.encoder.endGroup(group.bytes);
+    state.writing = group;
+    if (group.begins) state.opened = false;
+  }
+  const { encoder, bytes } = state.writing;
+  if (!state.opened) return begin(state, { kind: "open", segment: encoder.segment.number });
+  return begin(state, { kind: "write", bytes: bytes.view(), offset: encoder.segment.bytes });
+}
+
+function done(state: LogState, operation: Operation, nowMs: number): LogEffect[] {
+  switch (operation) {
+    case "open":
+      state.opened = true;
+      return next(state, nowMs);
+    case "wait":
+      return next(state, nowMs);
+    case "write":
+      return begin(state, { kind: "sync" });
+    case "sync":
+      return state.writing?.begins === true ? begin(state, { kind: "sync dir" }) : settle(state, nowMs);
+    case "cut":
+      return state.closing ? next(state, nowMs) : begin(state, { kind: "wait", delayMs: diskFullRetryMs });
+    case "sync dir":
+      break;
+  }
+  return settle(state, nowMs);
+}
+
+/** The group is durable. */
+function settle(state: LogState, nowMs: number): LogEffect[] {
+  const group = state.writing;
+  if (group === null) throw new Error("Cannot settle WAL group: none is being written");
+  const { segment } = group.encoder;
+  segment.bytes += group.bytes.length;
+  if (group.begins) state.segments.push(segment);
+  state.durablePoints.raiseAll(group.points.values());
+  state.writing = null;
+  const effects: LogEffect[] = [{ kind: "durable", index: group.lastIndex }, ...next(state, nowMs)];
+  if (!state.diskFull) return effects;
+  state.diskFull = false;
+  return [{ kind: "disk has room" }, ...effects];
+}
+
+function failed(state: LogState, operation: Operation, error: unknown): LogEffect[] {
+  const segment = state.writing?.encoder.segment;
+  const durableBytes = segment?.bytes ?? 0;
+  const failure = `${operation} of segment ${segment?.number ?? 0} failed: ${messageOf(error)}`;
+  // Only a write promises nothing before it succeeds; after a failed fsync nobody knows what the disk holds.
+  const retry = (operation === "open" || operation === "write") && isDiskFull(error);
+  if (!retry || state.closing) {
+    state.failure = `${failure}; restart the exporter when the disk is in order`;
+    const effect: LogEffect = { kind: "failed", reason: state.failure, durableBytes };
+    return state.closing ? [effect, { kind: "closed" }] : [effect];
+  }
+  const told: LogEffect[] = state.diskFull ? [] : [{ kind: "disk full", failure }];
+  state.diskFull = true;
+  state.diskFullFailures++;
+  const undo: LogEffect & { readonly kind: Operation } = operation === "write"
+    ? { kind: "cut", bytes: durableBytes }
+    : { kind: "wait", delayMs: diskFullRetryMs };
+  return [...told, ...begin(state, undo)];
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+function trim(state: LogState, segment: number): LogEffect[] {
+  const newest = state.segments.at(-1)?.number ?? 0;
+  const kept = state.segments.findIndex(({ number }) => number >= Math.min(segment, newest));
+  const removed = state.segments.splice(0, Math.max(0, kept));
+  for (const { shapeIds } of removed) {
+    for (const id of shapeIds) state.shapes.release(id);
+  }
+  return removed.length === 0 ? [] : [{ kind: "remove", segments: removed }];
+}
+
+function close(state: LogState, nowMs: number): LogEffect[] {
+  if (state.closing) return [];
+  state.closing = true;
+  if (state.failure !== null) return [{ kind: "closed" }];
+  if (state.operation === null) return next(state, nowMs);
+  if (state.operation !== "wait") return [];
+  state.operation = null;
+  return [{ kind: "cancel wait" }, ...next(state, nowMs)];
+}
