@@ -49,7 +49,7 @@ export class HeldShapes implements ShapeTable {
       return known.shape;
     }
     const shape = decodeShape(body);
-    const entry: Entry = { shape, body: body.slice(), holders: 0, completeAt: -1 };
+    const entry: Entry = { shape, body: new Uint8Array(body), holders: 0, completeAt: -1 };
     this.#entries.set(shape.id, entry);
     this.#becomeIdle(entry);
     return shape;

@@ -11,6 +11,8 @@ export interface SmallSystem {
   readonly volume: string;
   readonly serviceUrl: string;
   readonly exporterUrl: string;
+  /** `host:port` of its frames. */
+  readonly exporterAddress: string;
   /** Folder of the file sink. */
   readonly exported: string;
   /** Writes a YAML document to its place on the volume. */
@@ -52,6 +54,7 @@ export async function startSmallSystem(options: { readonly sinks?: string }): Pr
     folder,
     volume,
     serviceUrl: `http://127.0.0.1:${port}`,
+    exporterAddress: `127.0.0.1:${port + 1}`,
     exporterUrl: `http://127.0.0.1:${port + 2}`,
     exported: join(folder, "exporter", "export"),
     async writeDocument(path, text) {
