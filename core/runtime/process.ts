@@ -46,6 +46,8 @@ function watchParent(onGone: () => void): () => void {
   return () => {
     process.stdin.off("end", onGone);
     process.stdin.destroy();
+    // On Deno the read that is under way outlives the stream, and would keep the process alive.
+    (globalThis as { Deno?: { stdin: { close(): void } } }).Deno?.stdin.close();
   };
 }
 

@@ -1,0 +1,55 @@
+import type { FileStatus } from "../../core/config/catalog.ts";
+import type { ConfigProblem } from "../../core/config/document.ts";
+import type { CollectorRow } from "../health/collector_rows.ts";
+import type { TargetHealth, TargetRow } from "../health/target_rows.ts";
+
+/** The system at a glance, as `GET /v1/status` shows it. */
+export interface ServiceStatus {
+  /** Whether the store can be read; `reason` says why not. */
+  readonly store: { readonly synced: boolean; readonly reason: string };
+  /** Number of files by state: `ok`, `invalid`, `stale-version`, `conflict`. */
+  readonly documents: Readonly<Record<string, number>>;
+  /** Everything that keeps a file from taking effect as it stands. */
+  readonly problems: readonly ConfigProblem[];
+  readonly targets: Readonly<Record<TargetHealth, number>>;
+  readonly collectors: readonly Pick<
+    CollectorRow,
+    "cluster" | "namespace" | "name" | "state" | "alive" | "restarts" | "targets"
+  >[];
+}
+
+export function countDocuments(files: readonly FileStatus[]): Record<string, number> {
+  const counts: Record<string, number> = { ok: 0, invalid: 0, "stale-version": 0, conflict: 0 };
+  for (const { state } of files) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
+}
+
+export function countTargets(rows: readonly TargetRow[]): Record<TargetHealth, number> {
+  const counts = { up: 0, down: 0, unknown: 0, unresolved: 0 };
+  for (const { health } of rows) counts[health] += 1;
+  return counts;
+}
+
+export function serviceStatus(inputs: {
+  readonly store: ServiceStatus["store"];
+  readonly files: readonly FileStatus[];
+  readonly targets: readonly TargetRow[];
+  readonly collectors: readonly CollectorRow[];
+}): ServiceStatus {
+  const { store, files, targets, collectors } = inputs;
+  return {
+    store,
+    documents: countDocuments(files),
+    problems: files.flatMap((file) => file.problems),
+    targets: countTargets(targets),
+    collectors: collectors.map((row) => ({
+      cluster: row.cluster,
+      namespace: row.namespace,
+      name: row.name,
+      state: row.state,
+      alive: row.alive,
+      restarts: row.restarts,
+      targets: row.targets,
+    })),
+  };
+}

@@ -1,0 +1,38 @@
+import type { Child } from "../core/runtime/child.ts";
+import { systemEnv } from "../core/runtime/system_env.ts";
+import type { Logger, LogLevel } from "../core/telemetry/log.ts";
+import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
+import type { Orchestrator } from "./orchestrator/orchestrator.ts";
+import { collectorLogPath, startCollectorProcess } from "./orchestrator/process/collector_process.ts";
+import { LogKeeper } from "./orchestrator/process/log_keeper.ts";
+import { type Instance, makeProcessOrchestrator } from "./orchestrator/process/process_orchestrator.ts";
+
+export interface OrchestratorOptions {
+  readonly orchestrator: "process" | "none";
+  /** The program whose subcommand `collector` runs a collector. */
+  readonly script: string;
+  readonly volume: string;
+  readonly data: string;
+  readonly exporter?: string | undefined;
+  readonly frequencyMin: number;
+  readonly logLevel: LogLevel;
+  readonly log: Logger;
+  onRestart(): void;
+}
+
+/** How long a collector may take to hand over what it holds before it is killed. */
+const graceMs = 10_000;
+
+/** The orchestrator that the options name, over the real system. */
+export function openOrchestrator(options: OrchestratorOptions): Orchestrator {
+  if (options.orchestrator === "none") return makeNoneOrchestrator();
+  const { clock, fs } = systemEnv;
+  const { log } = options;
+  const logs = new LogKeeper({ clock, fs, log });
+  const collector = { ...options, frequencyMinSeconds: options.frequencyMin, env: process.env };
+  const start = (instance: Instance): Child => {
+    logs.add(collectorLogPath(options.data, instance));
+    return startCollectorProcess(collector, instance);
+  };
+  return makeProcessOrchestrator({ clock, log, start, onRestart: () => options.onRestart(), graceMs, logs });
+}

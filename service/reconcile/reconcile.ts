@@ -1,0 +1,85 @@
+import type { Kind, MetricDocument } from "../../core/config/schema.ts";
+import type { Workload } from "../orchestrator/orchestrator.ts";
+import { scopeOf } from "../targets/sources.ts";
+import { type NamespaceOutcome, planNamespace } from "./namespace.ts";
+import { scrapePlans } from "./scrape_plan.ts";
+import type { Plan, StoredCollection, View } from "./view.ts";
+import { workloadOf } from "./workloads.ts";
+
+/**
+ * What is to be done so that the world becomes as the documents want it; done again, it is nothing. While the store
+ * cannot be read nothing is written or removed, and the workloads stay as the last good documents have them.
+ */
+export function reconcile(view: View): Plan {
+  const world = groupByScope(view);
+  const workloads: Workload[] = [];
+  const outcomes: NamespaceOutcome[] = [];
+  for (const scope of [...world.scopes].toSorted()) {
+    const planned = planScope(scope, world, view);
+    if (planned === null) continue;
+    workloads.push(planned.workload);
+    outcomes.push(planned.outcome);
+  }
+  const wanted = new Set(outcomes.flatMap((outcome) => outcome.paths));
+  const gone = view.collections.filter((collection) => !wanted.has(collection.path));
+  return {
+    writes: view.synced ? outcomes.flatMap((outcome) => outcome.writes) : [],
+    removals: view.synced ? gone.map(({ path, revision }) => ({ path, revision })) : [],
+    workloads,
+    namespaces: outcomes.map((outcome) => outcome.plan),
+  };
+}
+
+type World = ReturnType<typeof groupByScope>;
+
+function groupByScope(view: View) {
+  const metrics = Map.groupBy(view.metrics, (document) => scopeOf(document.metadata));
+  const unreadable = Map.groupBy(view.unreadable, scopeOf);
+  return {
+    metrics,
+    unreadable,
+    collectors: Map.groupBy(view.collectors, (document) => scopeOf(document.metadata)),
+    collections: Map.groupBy(view.collections, scopeOf),
+    previous: new Map(view.previous.map((plan) => [scopeOf(plan), plan])),
+    scopes: new Set([...metrics.keys(), ...unreadable.keys()]),
+  };
+}
+
+function planScope(scope: string, world: World, view: View): { workload: Workload; outcome: NamespaceOutcome } | null {
+  const metrics = (world.metrics.get(scope) ?? []).toSorted(byName);
+  const present = world.collections.get(scope) ?? [];
+  const unreadable = (kind: Kind) =>
+    (world.unreadable.get(scope) ?? []).filter((key) => key.kind === kind).map((key) => key.name).toSorted();
+  const unreadableMetrics = new Set(unreadable("Metric"));
+  const unreadableCollectors = unreadable("Collector");
+  const sourcesUnreadable = unreadable("Application").length + unreadable("Task").length > 0;
+  const documents = present.flatMap((collection) => collection.document ?? []);
+  const held = { metrics: unreadableMetrics, sources: sourcesUnreadable };
+  const plans = scrapePlans(metrics, view.sources, held, documents);
+  if (plans.length === 0) return null;
+  const workload = workloadOf({
+    ...placeOf(scope),
+    metrics,
+    collectors: world.collectors.get(scope) ?? [],
+    unreadableCollectors,
+    replicasKept: unreadableMetrics.size + unreadableCollectors.length > 0 ? present.length : 0,
+  });
+  const previous = world.previous.get(scope);
+  return { workload, outcome: planNamespace(workload, plans, present, previous, lastGeneration(view, scope, present)) };
+}
+
+function placeOf(scope: string): { clusterId: string; namespace: string } {
+  const slash = scope.indexOf("/");
+  return { clusterId: scope.slice(0, slash), namespace: scope.slice(slash + 1) };
+}
+
+function byName(a: MetricDocument, b: MetricDocument): number {
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+function lastGeneration(view: View, scope: string, present: readonly StoredCollection[]): number {
+  return Math.max(
+    view.generations.get(scope) ?? 0,
+    ...present.map((collection) => collection.document?.spec.generation ?? 0),
+  );
+}

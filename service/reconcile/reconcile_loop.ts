@@ -1,0 +1,78 @@
+import type { Clock } from "../../core/runtime/env.ts";
+import { inBackground } from "../../core/runtime/process.ts";
+import type { Logger } from "../../core/telemetry/log.ts";
+
+/** Changes are gathered for so long, since they seldom come alone. */
+export const gatherMs = 100;
+/** Everything is looked at anew this often, whether or not a change was seen. */
+export const periodMs = 30_000;
+const retryMsMin = 1000;
+const retryMsMax = 30_000;
+
+export interface ReconcileLoopOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** One reconciliation. Returns whether everything was done; if not, or if it throws, it is tried again soon. */
+  run(): Promise<boolean>;
+}
+
+/** Runs reconciliations one after another: soon after each change, after each failure, and every 30 s. */
+export class ReconcileLoop {
+  readonly #options: ReconcileLoopOptions;
+  #cancelTimer = () => {};
+  /** Monotonic time of the next run; Infinity while none is planned. */
+  #dueMs = Infinity;
+  #running: Promise<void> | null = null;
+  #changedMeanwhile = false;
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: ReconcileLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Something changed: a reconciliation follows within {@link gatherMs}, or after the one that runs now. */
+  changed(): void {
+    if (this.#running !== null) this.#changedMeanwhile = true;
+    else this.#plan(gatherMs);
+  }
+
+  /** Waits for the reconciliation that runs now and starts no other. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer();
+    await this.#running;
+  }
+
+  /** Plans the next run, unless an earlier one is planned already. */
+  #plan(delayMs: number): void {
+    const { clock, log } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#closed || dueMs >= this.#dueMs) return;
+    this.#cancelTimer();
+    this.#dueMs = dueMs;
+    this.#cancelTimer = clock.after(delayMs, () => {
+      this.#dueMs = Infinity;
+      this.#running = this.#run();
+      inBackground(log, "reconciliation", this.#running);
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#changedMeanwhile = false;
+    const done = await this.#runOnce();
+    this.#failures = done ? 0 : this.#failures + 1;
+    this.#running = null;
+    const retryMs = Math.min(retryMsMax, retryMsMin * 2 ** (this.#failures - 1));
+    this.#plan(this.#changedMeanwhile ? gatherMs : done ? periodMs : retryMs);
+  }
+
+  async #runOnce(): Promise<boolean> {
+    try {
+      return await this.#options.run();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "reconciliation failed; it is tried again");
+      return false;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import type { DocumentKey } from "../../core/config/key.ts";
+import type { CollectionDocument, CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
+import type { Workload } from "../orchestrator/orchestrator.ts";
+import type { Target, Unresolved } from "../targets/candidate.ts";
+import type { Sources } from "../targets/sources.ts";
+
+/** Everything that a reconciliation looks at. */
+export interface View {
+  readonly metrics: readonly MetricDocument[];
+  readonly collectors: readonly CollectorDocument[];
+  readonly collections: readonly StoredCollection[];
+  readonly sources: Sources;
+  /**
+   * Documents that are in the store and have not been valid since this process began, so that there is no last good
+   * version of them. What their collections say stays in force.
+   */
+  readonly unreadable: readonly DocumentKey[];
+  /** Whether the store is read completely. While it is not, nothing is removed: missing is not empty. */
+  readonly synced: boolean;
+  /**
+   * What was planned last. It tells who owned the targets of a collection that somebody removed or edited meanwhile,
+   * so that they come back to the same collector.
+   */
+  readonly previous: readonly NamespacePlan[];
+  /** Highest generation that a namespace (by scope) is known to have had, whatever its files say now. */
+  readonly generations: ReadonlyMap<string, number>;
+}
+
+/** A collection file as it is in the store. */
+export interface StoredCollection {
+  readonly path: string;
+  readonly clusterId: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly text: string;
+  /** Null when the file is there and cannot be read. */
+  readonly revision: string | null;
+  /** Null when somebody else wrote or changed it. */
+  readonly document: CollectionDocument | null;
+}
+
+/** What is to be done, and what it will mean. */
+export interface Plan {
+  readonly writes: readonly CollectionWrite[];
+  readonly removals: readonly CollectionRemoval[];
+  readonly workloads: readonly Workload[];
+  readonly namespaces: readonly NamespacePlan[];
+}
+
+export interface CollectionWrite {
+  readonly path: string;
+  readonly text: string;
+  /** Revision of the file that it replaces; null when there is none, undefined when it is not known. */
+  readonly replaces: string | null | undefined;
+}
+
+export interface CollectionRemoval {
+  readonly path: string;
+  /** Null when it is not known. */
+  readonly revision: string | null;
+}
+
+export interface NamespacePlan {
+  readonly clusterId: string;
+  readonly namespace: string;
+  /** The highest of the namespace's collections. */
+  readonly generation: number;
+  readonly targets: readonly PlannedTarget[];
+}
+
+/** A target with its owner, or something that a metric selects and nobody scrapes, with the reason. */
+export type PlannedTarget =
+  | (Target & { readonly metric: string; readonly collector: string; readonly generation: number })
+  | (Unresolved & { readonly metric: string; readonly address?: string });

@@ -1,0 +1,44 @@
+import type { CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
+import { defaultWorkloadName } from "../orchestrator/names.ts";
+import type { Workload } from "../orchestrator/orchestrator.ts";
+
+/** What is known of a namespace when its collector workload is made up. */
+export interface WorkloadInputs {
+  readonly clusterId: string;
+  readonly namespace: string;
+  /** Sorted by name. */
+  readonly metrics: readonly MetricDocument[];
+  readonly collectors: readonly CollectorDocument[];
+  /** Names of Collector documents that have no valid version. */
+  readonly unreadableCollectors: readonly string[];
+  /** Fewest replicas where no valid document says how many: those that there are, while a document is unreadable. */
+  readonly replicasKept: number;
+}
+
+/**
+ * The collector workload of a namespace: as its Collector document says, else one of the default name with as many
+ * replicas as the most demanding metric asks for (1 when none does). Of several Collector documents the first by
+ * name counts.
+ */
+export function workloadOf(inputs: WorkloadInputs): Workload {
+  const { clusterId, namespace, metrics, replicasKept } = inputs;
+  const declared = inputs.collectors.toSorted((a, b) => a.metadata.name < b.metadata.name ? -1 : 1)[0];
+  const name = declared?.metadata.name ?? inputs.unreadableCollectors[0] ?? defaultWorkloadName(namespace);
+  return {
+    clusterId,
+    namespace,
+    name,
+    replicas: declared?.spec.replicas ?? Math.max(defaultReplicas(metrics), replicasKept),
+    env: {
+      MetricClusterType: declared?.spec.clusterType ?? metrics[0]?.spec.clusterType ?? "k8s",
+      MetricClusterID: clusterId,
+      MetricApplicationName: name,
+      MetricApplicationNamespace: namespace,
+    },
+  };
+}
+
+function defaultReplicas(metrics: readonly MetricDocument[]): number {
+  const asked = metrics.flatMap((metric) => metric.spec.collector?.replicas ?? []);
+  return asked.length === 0 ? 1 : Math.max(...asked);
+}

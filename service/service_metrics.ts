@@ -1,0 +1,70 @@
+import { Counter, Gauge, Histogram, type Registry } from "../core/telemetry/metrics.ts";
+
+const prefix = "bcs_metric_service";
+
+export interface ServiceMetrics {
+  /** Counts a reconciliation that has ended. */
+  reconciled(durationMs: number, failures: number): void;
+  /** Counts collection files that were written or removed. */
+  changed(written: number, removed: number): void;
+  /** Counts a collector that was started anew after it ended. */
+  restarted(): void;
+}
+
+/** What is counted elsewhere and read when somebody asks. */
+export interface ServiceReadings {
+  /** Number of targets by health. */
+  targets(): Readonly<Record<string, number>>;
+  /** Number of files by state. */
+  documents(): Readonly<Record<string, number>>;
+}
+
+/** The service's own metrics. */
+export function makeServiceMetrics(registry: Registry, readings: ServiceReadings): ServiceMetrics {
+  const registers = [registry];
+  const counter = (name: string, help: string) => new Counter({ name: `${prefix}_${name}`, help, registers });
+  const reconciliations = counter("reconcile_total", "Reconciliations that have ended.");
+  const failures = counter("reconcile_errors_total", "Steps of reconciliations that failed and are tried again.");
+  const written = counter("collections_written_total", "Collection files written.");
+  const removed = counter("collections_removed_total", "Collection files removed.");
+  const restarts = counter("collector_restarts_total", "Collectors that were started anew after they ended.");
+  const duration = new Histogram({
+    name: `${prefix}_reconcile_duration_seconds`,
+    help: "How long a reconciliation takes.",
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers,
+  });
+  gauge(registry, "targets", "Targets by health.", "health", () => readings.targets());
+  gauge(registry, "documents", "Configuration files by state.", "state", () => readings.documents());
+  return {
+    reconciled(durationMs, failureCount) {
+      reconciliations.inc();
+      failures.inc(failureCount);
+      duration.observe(durationMs / 1000);
+    },
+    changed(writtenCount, removedCount) {
+      written.inc(writtenCount);
+      removed.inc(removedCount);
+    },
+    restarted: () => restarts.inc(),
+  };
+}
+
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  read: () => Readonly<Record<string, number>>,
+): void {
+  new Gauge({
+    name: `${prefix}_${name}`,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
+    },
+  });
+}

@@ -1,0 +1,57 @@
+import type { MetricDocument } from "../../core/config/schema.ts";
+import type { Candidate, Target, Unresolved } from "./candidate.ts";
+import { componentCandidates } from "./components.ts";
+import { podCandidates } from "./pods.ts";
+import { scopeOf, type Sources } from "./sources.ts";
+import { taskCandidates } from "./tasks.ts";
+
+export interface Resolution {
+  /** Sorted by address; no two have the same. */
+  readonly targets: readonly Target[];
+  readonly unresolved: readonly Unresolved[];
+}
+
+/**
+ * The targets of a metric, and what it selects but cannot scrape, with the reason. What a task supplies overrides
+ * what was discovered at the same address.
+ */
+export function resolveTargets(metric: MetricDocument, sources: Sources): Resolution {
+  const scope = scopeOf(metric.metadata);
+  const { spec } = metric;
+  const byAddress = new Map<string, Target>();
+  const unresolved: Unresolved[] = [];
+  for (const candidate of discovered(metric, sources, scope)) {
+    if ("reason" in candidate) unresolved.push(candidate);
+    else addDiscovered(candidate, byAddress, unresolved);
+  }
+  for (const candidate of taskCandidates(spec, sources.suppliedIn(scope))) {
+    if ("reason" in candidate) unresolved.push(candidate);
+    else byAddress.set(candidate.address, candidate);
+  }
+  return withinLimit(spec.limits.targets, sortedByAddress(byAddress), unresolved);
+}
+
+function discovered(metric: MetricDocument, sources: Sources, scope: string): Candidate[] {
+  const { spec, metadata } = metric;
+  return spec.clusterType === "bcs-components"
+    ? componentCandidates(spec, metadata.clusterId, sources.components)
+    : podCandidates(spec, sources.podsIn(scope));
+}
+
+/** Pods in the host's network may share an address: it is scraped once. */
+function addDiscovered(target: Target, byAddress: Map<string, Target>, unresolved: Unresolved[]): void {
+  const first = byAddress.get(target.address);
+  if (first === undefined) byAddress.set(target.address, target);
+  else unresolved.push({ pod: target.pod, reason: `${target.address} is already scraped for pod ${first.pod}` });
+}
+
+function sortedByAddress(byAddress: ReadonlyMap<string, Target>): Target[] {
+  return [...byAddress.values()].toSorted((a, b) => a.address < b.address ? -1 : a.address > b.address ? 1 : 0);
+}
+
+/** Above its limit a metric is not scraped at all, as Prometheus has it: a part of the targets would look whole. */
+function withinLimit(max: number, targets: readonly Target[], unresolved: readonly Unresolved[]): Resolution {
+  if (max === 0 || targets.length <= max) return { targets, unresolved };
+  const reason = `the metric selects ${targets.length} targets, its limit is ${max}`;
+  return { targets: [], unresolved: [...unresolved, ...targets.map(({ pod }) => ({ pod, reason }))] };
+}
