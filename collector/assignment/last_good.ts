@@ -1,6 +1,6 @@
 import { join } from "node:path/posix";
-import { type Env, FileMissingError } from "../../core/runtime/env.ts";
 import { writeAtomically } from "../../core/runtime/atomic_write.ts";
+import { type Env, FileMissingError } from "../../core/runtime/env.ts";
 
 const fileName = "assignment.yaml";
 
