@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatProblem } from "../../core/config/document.ts";
 import { delay } from "../../core/runtime/delay.ts";
 import type { SystemStatus } from "./status_line.ts";
 
@@ -7,7 +8,7 @@ const pollMs = 100;
 
 const serviceStatus = z.object({
   targets: z.object({ up: z.number(), down: z.number(), unknown: z.number() }),
-  problems: z.array(z.unknown()),
+  problems: z.array(z.object({ path: z.string(), line: z.number(), column: z.number(), message: z.string() })),
 });
 const collectorList = z.object({
   collectors: z.array(z.object({ load: z.record(z.string(), z.number()) })),
@@ -37,7 +38,7 @@ export async function fetchStatus(serviceUrl: string, exporterUrl: string): Prom
   if (service === null || collectors === null || exporter === null) return null;
   return {
     targets: service.targets,
-    problems: service.problems.length,
+    problems: service.problems.map(formatProblem),
     unacknowledgedRecords: collectors.collectors.reduce(
       (sum, { load }) => sum + (load["unacknowledgedRecords"] ?? 0),
       0,

@@ -1,8 +1,8 @@
 /** What the status line shows; every count is since the start of its process. */
 export interface SystemStatus {
   readonly targets: { readonly up: number; readonly down: number; readonly unknown: number };
-  /** Configuration files that are not in force as they stand. */
-  readonly problems: number;
+  /** What keeps configuration files from being in force as they stand, each with its place. */
+  readonly problems: readonly string[];
   /** Records that collectors hold because no exporter has acknowledged them yet. */
   readonly unacknowledgedRecords: number;
   readonly receivedSamples: number;
@@ -45,7 +45,7 @@ export function renderStatus(status: SystemStatus, perSecond: number): string {
     `${perSecond.toFixed(1)} samples/s`,
     `${status.unacknowledgedRecords} unacknowledged`,
     ...status.sinks.map(renderSink),
-    ...(status.problems > 0 ? [`${status.problems} configuration problems: see the service's log`] : []),
+    ...renderProblems(status.problems),
   ].join(" | ");
 }
 
@@ -59,6 +59,11 @@ export function renderSummary(status: SystemStatus): string {
       + `${sink.lostRecords} records declared lost`
     ),
   ].join("\n");
+}
+
+function renderProblems([first, ...others]: readonly string[]): string[] {
+  if (first === undefined) return [];
+  return [others.length === 0 ? first : `${first} (and ${others.length} more in /v1/status)`];
 }
 
 function pending(unknown: number): string {

@@ -4,7 +4,7 @@ import { RateWindow, renderStatus, renderSummary, type SystemStatus } from "./st
 
 const status: SystemStatus = {
   targets: { up: 4, down: 1, unknown: 0 },
-  problems: 0,
+  problems: [],
   unacknowledgedRecords: 3,
   receivedSamples: 1000,
   sinks: [{ name: "file", deliveredSamples: 900, rejectedSamples: 0, lostRecords: 0, lastError: null }],
@@ -17,9 +17,14 @@ test("the status line shows targets, rate, unacknowledged records and what each 
 
 test("trouble is added to the line", () => {
   const sinks = [{ name: "tsdb", deliveredSamples: 5, rejectedSamples: 2, lostRecords: 0, lastError: "HTTP 503" }];
-  const line = renderStatus({ ...status, targets: { up: 0, down: 0, unknown: 2 }, problems: 1, sinks }, 0);
+  const line = renderStatus({
+    ...status,
+    targets: { up: 0, down: 0, unknown: 2 },
+    problems: ["a.yaml:1:2: bad", "b.yaml:1:1: bad"],
+    sinks,
+  }, 0);
   assert.match(line, /^targets 0 up 0 down 2 pending \|/);
-  assert.match(line, /tsdb 5 delivered 2 rejected \(HTTP 503\) \| 1 configuration problems/);
+  assert.match(line, /tsdb 5 delivered 2 rejected \(HTTP 503\) \| a\.yaml:1:2: bad \(and 1 more in \/v1\/status\)$/);
 });
 
 test("the rate is that of the last seconds, and begins anew after an exporter's restart", () => {
