@@ -5,7 +5,7 @@ import {
   type FamilyMetadata,
   type Series,
 } from "../../core/protocol/shape.ts";
-import { ScrapeRefusedError } from "./limits.ts";
+import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 
 /** Most series of one block; a larger family is cut into several. */

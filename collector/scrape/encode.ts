@@ -1,11 +1,11 @@
 import type { ScrapeLimits } from "../../core/config/schema.ts";
 import type { Exposition, Family } from "../../core/exposition/exposition.ts";
 import type { Block, EncodedShape, FamilyMetadata, Series } from "../../core/protocol/shape.ts";
+import { checkLabels, checkSamples, ScrapeRefusedError } from "../../core/scrape/limits.ts";
+import { seriesKey, settleLabels, type TargetLabels } from "../../core/scrape/target_labels.ts";
 import { encodeFamily } from "./blocks.ts";
-import { checkLabels, checkSamples, ScrapeRefusedError } from "./limits.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 import { syntheticSeries } from "./synthetic.ts";
-import { seriesKey, settleLabels, type TargetLabels } from "./target_labels.ts";
 
 export interface EncoderOptions {
   /** Of the target, for reasons. */

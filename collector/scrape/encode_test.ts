@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
+import { targetLabels } from "../../core/scrape/target_labels.ts";
 import { testMetric } from "../testing/collections.ts";
 import { exposition } from "../testing/expositions.ts";
 import { blockCharsMax, blockSeriesMax } from "./blocks.ts";
 import { type EncodedExposition, ExpositionEncoder } from "./encode.ts";
-import { ScrapeRefusedError } from "./limits.ts";
 import { ShapeCache } from "./shape_cache.ts";
-import { targetLabels } from "./target_labels.ts";
 
 interface Options {
   readonly address?: string;

@@ -1,6 +1,6 @@
 import { frameBodyBytesMax, FrameType } from "../../core/protocol/frame.ts";
+import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
 import type { OutboundRecord } from "../send/outbox.ts";
-import { ScrapeRefusedError } from "./limits.ts";
 
 /** What an opaque record says of where it came from. */
 export interface OpaqueOrigin {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FrameType } from "../../core/protocol/frame.ts";
 import { encodeTarget } from "../../core/protocol/shape.ts";
+import { targetLabels } from "../../core/scrape/target_labels.ts";
 import { testMetric } from "../testing/collections.ts";
 import { exposition, readRecords } from "../testing/expositions.ts";
 import { ExpositionEncoder } from "./encode.ts";
 import { RecordMaker } from "./records.ts";
 import { ShapeCache } from "./shape_cache.ts";
-import { targetLabels } from "./target_labels.ts";
 
 const identity = { cluster: "c", namespace: "shop", metric: "cart", address: "10.0.0.7:9100", pod: "" };
 const report = { up: true, durationMs: 250, samplesScraped: 3, samplesPostRelabeling: 3, seriesAdded: 3 };

@@ -1,21 +1,21 @@
 import type { CollectionMetric, CollectionTarget } from "../../core/config/schema.ts";
 import { messageOf } from "../../core/errors.ts";
 import { ExpositionError } from "../../core/exposition/exposition.ts";
-import { type ExpositionFormat, formatOfContentType, parseExposition } from "../../core/exposition/parse.ts";
 import { encodeTarget } from "../../core/protocol/shape.ts";
 import type { Clock } from "../../core/runtime/env.ts";
 import { parseAddress } from "../../core/runtime/system_net.ts";
+import { makeFetcher, type TargetFetcher } from "../../core/scrape/fetch.ts";
+import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
+import { readScrape } from "../../core/scrape/read.ts";
+import { planRequest, type ScrapeRequest, UnusableTargetError } from "../../core/scrape/request.ts";
+import { targetLabels } from "../../core/scrape/target_labels.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import { identityKey, type TargetIdentity } from "../schedule/tick.ts";
 import type { Outbox } from "../send/outbox.ts";
 import { type EncodedExposition, ExpositionEncoder } from "./encode.ts";
-import { makeFetcher, type TargetFetcher } from "./fetch.ts";
-import { ScrapeRefusedError } from "./limits.ts";
 import { opaqueRecord } from "./opaque.ts";
 import { RecordMaker } from "./records.ts";
-import { planRequest, type ScrapeRequest, UnusableTargetError } from "./request.ts";
 import type { ShapeCache } from "./shape_cache.ts";
-import { targetLabels } from "./target_labels.ts";
 
 export interface ScrapeResult {
   readonly health: "up" | "down";
@@ -168,9 +168,7 @@ class HttpScraper implements TargetScraper {
         outbox.push(opaqueRecord(this.#origin(), startedMs, body));
         return { reason: "", samples, bodyBytes, exposed: null };
       }
-      const format = formatOfContentType(contentType, fallbackFormat(metric));
-      if (format === null) return { reason: wrongContentType(contentType), samples, bodyBytes, exposed: null };
-      const exposition = parseExposition(body, format, false);
+      const exposition = readScrape(body, contentType, metric);
       samples = exposition.families.reduce((sum, family) => sum + family.samples.length, 0);
       return { reason: "", samples, bodyBytes, exposed: encoder.encode(exposition) };
     } catch (error) {
@@ -212,15 +210,5 @@ class HttpScraper implements TargetScraper {
 }
 
 function refusingFetcher(reason: string): TargetFetcher {
-  return { fetch: () => Promise.resolve({ ok: false, reason, unanswered: false }), close: () => {} };
-}
-
-function fallbackFormat(metric: CollectionMetric): ExpositionFormat | null {
-  if (metric.fallbackProtocol === undefined) return null;
-  return metric.fallbackProtocol === "OpenMetricsText1.0.0" ? "openmetrics" : "prometheus";
-}
-
-function wrongContentType(contentType: string): string {
-  if (contentType === "") return "no content type: set fallbackProtocol if the target exposes metrics all the same";
-  return `content type "${contentType.slice(0, 100)}" is none of metrics`;
+  return { fetch: () => Promise.resolve({ ok: false, reason, status: 0, unanswered: false }), close: () => {} };
 }

@@ -3,11 +3,11 @@ import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { FrameType } from "../../core/protocol/frame.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
+import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../../core/scrape/testing/target_server.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { testMetric, testTarget } from "../testing/collections.ts";
 import { readRecords } from "../testing/expositions.ts";
 import { FakeOutbox } from "../testing/fake_outbox.ts";
-import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../testing/target_server.ts";
 import { makeScraper, type TargetScraper } from "./scraper.ts";
 import { ShapeCache } from "./shape_cache.ts";
 

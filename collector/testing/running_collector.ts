@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { CollectionTarget } from "../../core/config/schema.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
+import { serveTarget } from "../../core/scrape/testing/target_server.ts";
 import { openVolume } from "../../core/store/volume_store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { type Collector, startCollector } from "../collector.ts";
+import { storeSurroundings } from "../surroundings.ts";
 import { collectionPath, collectionText, testMetric } from "./collections.ts";
-import { serveTarget } from "./target_server.ts";
 import { startTestExporter, type TestExporter } from "./test_exporter.ts";
 
 export const identity = { cluster: "BCS-K8S-00001", namespace: "shop", name: "bcs-collector-shop-0" };
@@ -60,7 +61,10 @@ export class Bench {
       frequencyMinSeconds: 1,
       token: "secret",
       version: "0.1.0",
-      openStore: () => openVolume({ root: volume, env: systemEnv, log, rescanMs: 200 }),
+      open: async () => {
+        const store = await openVolume({ root: volume, env: systemEnv, log, rescanMs: 200 });
+        return storeSurroundings({ store, identity, clock: systemEnv.clock, log });
+      },
       env: systemEnv,
       log,
     });

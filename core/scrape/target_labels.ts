@@ -1,6 +1,6 @@
-import type { Label, Series } from "../../core/protocol/shape.ts";
-import type { TargetIdentity } from "../schedule/tick.ts";
+import type { Label, Series } from "../protocol/shape.ts";
 import { UnusableTargetError } from "./request.ts";
+import type { TargetIdentity } from "./target_identity.ts";
 
 /** The labels that every series of a target gets. */
 export interface TargetLabels {

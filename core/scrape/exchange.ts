@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
-import { errorCode } from "../../core/errors.ts";
-import type { Clock } from "../../core/runtime/env.ts";
+import { errorCode } from "../errors.ts";
+import type { Clock } from "../runtime/env.ts";
 import { bodyExceeds, type BodyReader, gzipBody, plainBody } from "./body.ts";
 
 export type FetchOutcome =
@@ -15,6 +15,8 @@ export type FetchOutcome =
     readonly ok: false;
     /** Short and exact, such as "connection refused". */
     readonly reason: string;
+    /** Of the HTTP response; 0 when there was none. */
+    readonly status: number;
     /** The connection broke before the target answered anything: as when it closes one that was kept alive. */
     readonly unanswered: boolean;
   };
@@ -43,6 +45,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #body: BodyReader | null = null;
   #contentType = "";
+  #status = 0;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -66,6 +69,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // An interim response (1xx) precedes the one that counts.
     if (this.#settled || status < 200) return;
     this.#stage = "body";
+    this.#status = status;
     if (status !== 200) {
       this.fail(status >= 300 && status < 400 ? `HTTP ${status} (redirects are not followed)` : `HTTP ${status}`);
       return;
@@ -93,7 +97,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Ends the exchange with a reason, unless it has ended. */
   fail(reason: string, unanswered = false): void {
-    this.#settle({ ok: false, reason, unanswered });
+    this.#settle({ ok: false, reason, status: this.#status, unanswered });
   }
 
   #openBody(encoding: string): void {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { systemEnv } from "../../core/runtime/system_env.ts";
-import { testMetric, testTarget } from "../testing/collections.ts";
-import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../testing/target_server.ts";
+import { systemEnv } from "../runtime/system_env.ts";
 import { makeFetcher, type TargetFetcher } from "./fetch.ts";
 import { planRequest } from "./request.ts";
+import { testMetric, testTarget } from "./testing/metrics.ts";
+import { serveRaw, serveTarget, type TestServer, unusedAddress } from "./testing/target_server.ts";
 
 const opened: { close(): unknown }[] = [];
 after(async () => {
@@ -109,7 +109,7 @@ test("a body of exactly the limit passes, one byte more does not", async () => {
 
 test("nothing listens", async () => {
   const outcome = await fetcherOf(await unusedAddress()).fetch();
-  assert.deepEqual(outcome, { ok: false, reason: "connection refused", unanswered: false });
+  assert.deepEqual(outcome, { ok: false, reason: "connection refused", status: 0, unanswered: false });
 });
 
 test("a target that never answers times out while its headers are awaited", async () => {
@@ -247,7 +247,7 @@ test("closing ends a fetch under way, and later ones fail", async () => {
   const pending = fetcher.fetch();
   await reached.promise;
   fetcher.close();
-  const want = { ok: false, reason: "the collector no longer scrapes this target", unanswered: false };
+  const want = { ok: false, reason: "the collector no longer scrapes this target", status: 0, unanswered: false };
   assert.deepEqual(await pending, want);
   assert.deepEqual(await fetcher.fetch(), want);
 });

@@ -1,5 +1,6 @@
 import { Client } from "undici";
-import type { Clock } from "../../core/runtime/env.ts";
+import type { Clock } from "../runtime/env.ts";
+import { deniedAddress, lookupAllowed } from "./denied_addresses.ts";
 import { Exchange, type FetchOutcome } from "./exchange.ts";
 import type { ScrapeRequest } from "./request.ts";
 
@@ -13,6 +14,8 @@ export interface TargetFetcher {
 
 /** Longest time that an idle connection is kept for the next scrape. */
 const keepAliveMsMax = 10 * 60 * 1000;
+
+const closedReason = "the collector no longer scrapes this target";
 
 /** What undici may take beyond our own deadline to notice that a connection attempt leads nowhere. */
 const connectGraceMs = 1000;
@@ -46,7 +49,9 @@ export function makeFetcher(request: ScrapeRequest, frequencyMs: number, clock: 
 
   return {
     async fetch() {
-      if (closed) return { ok: false, reason: "the collector no longer scrapes this target", unanswered: false };
+      if (closed) return unfetched(closedReason);
+      const denied = deniedAddress(new URL(request.origin).hostname);
+      if (denied !== null) return unfetched(denied);
       const deadlineMs = clock.monotonicMs() + request.timeoutMs;
       const kept = client !== null;
       let outcome = await attempt(client ??= makeClient(request, frequencyMs), deadlineMs);
@@ -60,7 +65,7 @@ export function makeFetcher(request: ScrapeRequest, frequencyMs: number, clock: 
     },
     close() {
       closed = true;
-      current?.fail("the collector no longer scrapes this target");
+      current?.fail(closedReason);
       destroy();
     },
   };
@@ -75,5 +80,11 @@ function makeClient(request: ScrapeRequest, frequencyMs: number): Client {
     connectTimeout: request.timeoutMs + connectGraceMs,
     keepAliveTimeout: Math.min(2 * frequencyMs, keepAliveMsMax),
     keepAliveMaxTimeout: keepAliveMsMax,
+    // A name is looked up here, so that the address that is checked is the one that is connected to.
+    connect: { lookup: lookupAllowed },
   });
+}
+
+function unfetched(reason: string): FetchOutcome {
+  return { ok: false, reason, status: 0, unanswered: false };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testMetric, testTarget } from "../testing/collections.ts";
 import { planRequest, UnusableTargetError } from "./request.ts";
+import { testMetric, testTarget } from "./testing/metrics.ts";
 
 const target = testTarget({ address: "10.0.0.7:9100" });
 

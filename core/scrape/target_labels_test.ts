@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TargetIdentity } from "../schedule/tick.ts";
 import { UnusableTargetError } from "./request.ts";
+import type { TargetIdentity } from "./target_identity.ts";
 import { seriesKey, settleLabels, targetLabels } from "./target_labels.ts";
 
 const identity: TargetIdentity = {

@@ -1,6 +1,6 @@
-import type { CollectionMetric, CollectionTarget } from "../../core/config/schema.ts";
-import { messageOf } from "../../core/errors.ts";
-import { parseAddress } from "../../core/runtime/system_net.ts";
+import type { CollectionMetric, CollectionTarget } from "../config/schema.ts";
+import { messageOf } from "../errors.ts";
+import { parseAddress } from "../runtime/system_net.ts";
 
 /** One HTTP request, the same for every scrape of a target. */
 export interface ScrapeRequest {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ScrapeLimits } from "../../core/config/schema.ts";
-import { testMetric } from "../testing/collections.ts";
+import type { ScrapeLimits } from "../config/schema.ts";
 import { checkLabels, checkSamples, ScrapeRefusedError } from "./limits.ts";
+import { testMetric } from "./testing/metrics.ts";
 
 const target = { values: new Map([["pod", "cart-0"]]), constant: new Set<string>() };
 

@@ -1,5 +1,5 @@
-import type { ScrapeLimits } from "../../core/config/schema.ts";
-import type { Series } from "../../core/protocol/shape.ts";
+import type { ScrapeLimits } from "../config/schema.ts";
+import type { Series } from "../protocol/shape.ts";
 import type { TargetLabels } from "./target_labels.ts";
 
 /** The scrape is refused whole; the message is the reason that the target's status shows. */

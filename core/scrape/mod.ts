@@ -1,0 +1,8 @@
+/** How one target is asked, and its answer read: what a collector does on schedule, and a service for a trial. */
+export { type FetchOutcome } from "./exchange.ts";
+export { makeFetcher, type TargetFetcher } from "./fetch.ts";
+export { checkLabels, checkSamples, ScrapeRefusedError } from "./limits.ts";
+export { readScrape } from "./read.ts";
+export { planRequest, type ScrapeRequest, UnusableTargetError } from "./request.ts";
+export type { TargetIdentity } from "./target_identity.ts";
+export { seriesKey, settleLabels, type TargetLabels, targetLabels } from "./target_labels.ts";
