@@ -12,6 +12,8 @@ export interface OptionDefinition<Schema extends z.ZodType = z.ZodType> {
   /** Placeholder of the value in `--help`, such as `HOST:PORT`; absent for a switch. */
   readonly value?: string;
   readonly help: string;
+  /** One letter that stands for the flag, such as `f` for `-f`. */
+  readonly short?: string;
   /** Reads text from flag and environment as well as typed values from YAML: coerce numbers. */
   readonly schema: Schema;
 }
@@ -92,7 +94,8 @@ function parseArguments(definition: CommandDefinition<OptionDefinitions>, argv: 
   if (definition.positional !== undefined) command.argument(definition.positional);
   command.allowExcessArguments(definition.positional !== undefined);
   for (const [name, option] of Object.entries(definition.options)) {
-    const flag = `--${flagName(name)}${option.value === undefined ? "" : ` <${option.value}>`}`;
+    const short = option.short === undefined ? "" : `-${option.short}, `;
+    const flag = `${short}--${flagName(name)}${option.value === undefined ? "" : ` <${option.value}>`}`;
     command.addOption(new Option(flag, `${option.help}${defaultNote(option)} [${environmentName(name)}]`));
   }
   command.option("--config <FILE>", "YAML file with any of these options as keys [BCS_METRIC_CONFIG]");

@@ -5,7 +5,7 @@ import { makeRegistry } from "../core/registry/store_registry.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
-import { openVolume } from "../core/store/volume_store.ts";
+import { openStore } from "../core/store/open_store.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
 import { startExporter } from "./exporter.ts";
@@ -54,12 +54,12 @@ async function run({ values, config, configPath }: ReadOptions<Options>, stop: A
 }
 
 async function openRegistry(
-  { volume }: OptionValues<Options>,
+  { volume, store: url }: OptionValues<Options>,
   log: Logger,
   opened: AsyncDisposableStack,
 ): Promise<Registry | null> {
-  if (volume === undefined) return null;
-  const store = await openVolume({ root: volume, env: systemEnv, log });
+  if (volume === undefined && url === undefined) return null;
+  const store = await openStore({ volume, store: url, env: systemEnv, log });
   opened.defer(() => store.close());
   return makeRegistry({ store, clock: systemEnv.clock, log });
 }

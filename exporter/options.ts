@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { z } from "zod";
 import { nameProblem } from "../core/config/names.ts";
-import { addressText, logLevelOption, safeNameText } from "../core/option_types.ts";
+import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import type { CommandDefinition, OptionDefinitions } from "../core/options.ts";
 
 const options = {
@@ -25,6 +25,7 @@ const options = {
     help: "configuration volume in whose registry the exporter announces itself; without one it does not",
     schema: z.string().min(1, { error: "must name a folder" }).optional(),
   },
+  store: storeOption,
   name: {
     value: "NAME",
     help: "name of this exporter, unique in the registry",

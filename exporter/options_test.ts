@@ -17,6 +17,7 @@ test("only the data folder has to be given", async () => {
     listen: "127.0.0.1:7071",
     http: "127.0.0.1:7072",
     volume: undefined,
+    store: undefined,
     cluster: "",
     logLevel: "info",
   });

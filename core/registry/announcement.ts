@@ -1,7 +1,7 @@
 import { nameProblem } from "../config/names.ts";
 import { UserError } from "../errors.ts";
 import type { Clock } from "../runtime/env.ts";
-import { RevisionConflictError, type Store } from "../store/store.ts";
+import { RevisionConflictError, type Store, type StoreLease } from "../store/store.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { readLeaseEntry, registryPath, writeLeaseEntry } from "./lease_entry.ts";
 import type { RegistryRecord } from "./records.ts";
@@ -17,6 +17,8 @@ export class Announcement {
   readonly #instance: string;
   #renewals = 0;
   #ownRevision: string | null = null;
+  /** Of the store's own, where it has leases: then the record of a process that dies is removed by the store. */
+  #lease: StoreLease | null = null;
   #renewing: Promise<void> = Promise.resolve();
   #cancelTimer = () => {};
   #closed = false;
@@ -48,8 +50,10 @@ export class Announcement {
     const { store, log } = this.#deps;
     try {
       const present = await store.get(this.#path);
-      if (present === null || instanceIn(present.text) !== this.#instance) return;
-      await store.delete(this.#path, present.revision);
+      if (present !== null && instanceIn(present.text) === this.#instance) {
+        await store.delete(this.#path, present.revision);
+      }
+      await this.#lease?.end();
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) {
         log.warn({ err: error, path: this.#path }, "withdrawing from the registry failed; the lease will run out");
@@ -68,18 +72,25 @@ export class Announcement {
   }
 
   async #renewOnce(): Promise<boolean> {
-    const { store, clock, log, leaseMs } = this.#deps;
+    const { clock, log, leaseMs } = this.#deps;
     try {
       await this.#warnOfNamesake();
       const renewals = this.#renewals + 1;
       const entry = { record: this.#record(), leaseMs, renewedAtMs: clock.wallMs(), renewals };
-      this.#ownRevision = await store.put(this.#path, writeLeaseEntry(entry));
+      this.#ownRevision = await this.#put(writeLeaseEntry(entry));
       this.#renewals = renewals;
       return true;
     } catch (error) {
       log.warn({ err: error, path: this.#path }, "announcing to the registry failed; it is tried again");
       return false;
     }
+  }
+
+  async #put(text: string): Promise<string> {
+    const { store, leaseMs } = this.#deps;
+    if (store.grantLease === undefined) return await store.put(this.#path, text);
+    if (this.#lease === null || !(await this.#lease.renew())) this.#lease = await store.grantLease(leaseMs);
+    return await this.#lease.put(this.#path, text);
   }
 
   /** Two living processes of one id overwrite each other's record: a mistake that nothing else would show. */

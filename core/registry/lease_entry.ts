@@ -2,7 +2,7 @@ import { z } from "zod";
 import { nameProblem } from "../config/names.ts";
 import { systemPrefix } from "../store/store.ts";
 import type { LeaseEntry } from "./lease_table.ts";
-import type { RegistryModule } from "./records.ts";
+import type { RegistryModule, RegistryRecord } from "./records.ts";
 
 const port = z.int().min(0).max(65535);
 
@@ -48,6 +48,16 @@ export function idOfPath(module: RegistryModule, path: string): string {
 
 export function writeLeaseEntry(entry: LeaseEntry): string {
   return `${JSON.stringify(entry, null, 2)}\n`;
+}
+
+/** The record that a value from outside is, or why it is none. Fields that we do not know are kept. */
+export function readRecord(
+  value: unknown,
+): { readonly ok: true; readonly record: RegistryRecord } | { readonly ok: false; readonly reason: string } {
+  const parsed = record.safeParse(value);
+  if (parsed.success) return { ok: true, record: parsed.data };
+  const [issue] = parsed.error.issues;
+  return { ok: false, reason: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not valid"}` };
 }
 
 /** The entry that the text holds, or why it holds none. Fields that we do not know are kept. */

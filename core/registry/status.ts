@@ -15,6 +15,8 @@ export interface TargetStatus {
   readonly durationMs: number;
   /** Samples of the last scrape; 0 when it failed. */
   readonly samples: number;
+  /** Of the last scrape's body, decompressed; absent when an older collector tells. */
+  readonly bodyBytes?: number;
   /** Why the last scrape failed; "" when it did not. */
   readonly error: string;
 }
@@ -41,6 +43,7 @@ const statusSchema = z.object({
     lastScrapeMs: z.number(),
     durationMs: z.number(),
     samples: z.number(),
+    bodyBytes: z.number().exactOptional(),
     error: z.string(),
   })),
 });

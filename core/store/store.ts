@@ -40,6 +40,14 @@ export interface Store {
    */
   watch(prefix: string, onEvent: (event: StoreEvent) => void): Promise<Watch>;
 
+  /**
+   * Grants a lease of the store's own, which lives `ttlMs` after each renewal; a store may make that somewhat longer.
+   * Absent where a store, such as a folder, removes nothing by itself: there whoever reads an entry has to judge
+   * whether its writer lives, as core/registry does.
+   * @throws StoreUnavailableError when the store cannot be reached.
+   */
+  grantLease?(ttlMs: number): Promise<StoreLease>;
+
   close(): Promise<void>;
 }
 
@@ -56,6 +64,16 @@ export type StoreEvent =
   | { readonly type: "unreadable"; readonly path: string; readonly reason: string }
   | { readonly type: "synced" }
   | { readonly type: "unavailable"; readonly reason: string };
+
+/** Removes the entries that belong to it when it ends. */
+export interface StoreLease {
+  /** As {@link Store.put}; the entry belongs to this lease until it is put otherwise. Fails when the lease is over. */
+  put(path: string, text: string, expected?: string | null): Promise<string>;
+  /** Begins its time anew. Returns false when the lease is over, and its entries are gone: a new one is needed. */
+  renew(): Promise<boolean>;
+  /** Ends it now. */
+  end(): Promise<void>;
+}
 
 export interface Watch {
   close(): Promise<void>;
@@ -81,7 +99,10 @@ export class UnreadableEntryError extends Error {
   override name = "UnreadableEntryError";
 }
 
-/** The whole store is out of reach, which says nothing about what it holds. Transient: try again. */
+/**
+ * The whole store is out of reach, which says nothing about what it holds; whether a write that fails so was done is
+ * not known. Transient: try again.
+ */
 export class StoreUnavailableError extends Error {
   override name = "StoreUnavailableError";
 }

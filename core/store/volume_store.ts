@@ -68,7 +68,11 @@ class VolumeStore implements Store {
   async get(path: string): Promise<Entry | null> {
     requireEntryPath(path);
     const file = await this.#read(path);
-    if (file.found === "text") return { path, text: file.text, revision: file.revision };
+    if (file.found === "text") {
+      const entry = { path, text: file.text, revision: file.revision };
+      for (const watch of this.#watches) watch.saw(path, entry);
+      return entry;
+    }
     if (file.found === "unreadable") throw new UnreadableEntryError(`Cannot read entry "${path}": ${file.reason}`);
     // Only a volume that is there can say that something is not in it.
     await this.#root.require();
@@ -99,8 +103,12 @@ class VolumeStore implements Store {
       const present = await this.#read(path);
       if (expected !== undefined) requireRevision("write", path, present, expected);
       const revision = revisionOf(bytes);
-      if (present.found === "text" && present.revision === revision) return revision;
+      if (present.found === "text" && present.revision === revision) {
+        for (const watch of this.#watches) watch.saw(path, { text, revision });
+        return revision;
+      }
       await this.#changing("write", path, () => writeAtomically(this.#env, this.#root.path, path, bytes));
+      for (const watch of this.#watches) watch.changed(path, { text, revision });
       return revision;
     });
   }
@@ -117,6 +125,7 @@ class VolumeStore implements Store {
         await this.#env.fs.remove(file);
         await this.#env.fs.syncDir(dirname(file));
       });
+      for (const watch of this.#watches) watch.changed(path, null);
     });
   }
 

@@ -72,6 +72,31 @@ test("a folder that cannot be a volume is refused with what to do", async () => 
   await check(await failing("ENOSPC"), /no space is left/);
 });
 
+test("what is put back right after our own change is reported, and so is what only a reader saw", async () => {
+  await write(cart, "old");
+  const events = new EventLog();
+  const store = await open();
+  await store.watch("", events.listen);
+  await store.put(cart, "new");
+  await write(cart, "old");
+  const first = ["synced", `put ${cart}=old`, `put ${cart}=new`, `put ${cart}=old`];
+  await events.until((lines) => lines.length >= first.length);
+  await write(cart, "seen");
+  assert.equal((await store.get(cart))?.text, "seen");
+  await write(cart, "old");
+  await events.until((lines) => lines.length >= first.length + 2);
+  await store.delete(cart);
+  await write(cart, "old");
+  await events.until((lines) => lines.length >= first.length + 4);
+  assert.deepEqual(events.lines.filter((line) => line !== "synced").slice(1), [
+    ...first.slice(2),
+    `put ${cart}=seen`,
+    `put ${cart}=old`,
+    `delete ${cart}`,
+    `put ${cart}=old`,
+  ]);
+});
+
 test("only configuration files and the system's own are entries", async () => {
   await write(cart, "1");
   await write(".git/config.yaml", "1");

@@ -53,6 +53,8 @@ export class VolumeWatch implements Watch {
   readonly #unreadable = new Map<string, string>();
   readonly #unreadableFolders = new Set<string>();
   readonly #touched = new Set<string>();
+  /** Changed by this process since the run under way began. */
+  readonly #overtaken = new Set<string>();
   #scanDue = false;
   #synced = false;
   #unavailable = "";
@@ -88,6 +90,31 @@ export class VolumeWatch implements Watch {
     if (!path.startsWith(this.#prefix) || !isEntryPath(path)) return;
     this.#touched.add(path);
     this.#wake();
+  }
+
+  /**
+   * Reports a change that this process made; a text of null is a removal. It must not wait for a look at the file:
+   * somebody may have put back by then what was there before, which would look like no change at all.
+   */
+  changed(path: string, now: { readonly text: string; readonly revision: string } | null): void {
+    if (!path.startsWith(this.#prefix) || !isEntryPath(path)) return;
+    // What was read before the change and is not reported yet is out of date; the file is looked at again.
+    this.#overtaken.add(path);
+    this.touch(path);
+    const wasUnreadable = this.#unreadable.delete(path);
+    const known = this.#known.get(path);
+    if (now === null) {
+      this.#known.delete(path);
+      if (known !== undefined || wasUnreadable) this.#emit({ type: "delete", path });
+      return;
+    }
+    this.#known.set(path, { revision: now.revision, stamp: null });
+    if (known?.revision !== now.revision || wasUnreadable) this.#emit({ type: "put", entry: { path, ...now } });
+  }
+
+  /** Reports what a reader of this process has found, which may go by it before the next look. */
+  saw(path: string, now: { readonly text: string; readonly revision: string }): void {
+    if (this.#known.get(path)?.revision !== now.revision) this.changed(path, now);
   }
 
   async close(): Promise<void> {
@@ -128,6 +155,7 @@ export class VolumeWatch implements Watch {
     this.#scanDue = false;
     const touched = [...this.#touched].toSorted();
     this.#touched.clear();
+    this.#overtaken.clear();
     try {
       await this.#deps.root.require();
       if (scan) await this.#scan(touched);
@@ -199,7 +227,7 @@ export class VolumeWatch implements Watch {
   }
 
   #report(path: string, file: EntryFile): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#overtaken.has(path)) return;
     if (file.found === "unreadable") {
       if (this.#unreadable.get(path) === file.reason) return;
       this.#unreadable.set(path, file.reason);
