@@ -126,6 +126,17 @@ export class Catalog {
     return [...this.#files.values()].toSorted(byPath).map(statusOf);
   }
 
+  /** How one file stands; null when there is none. */
+  statusOf(path: string): FileStatus | null {
+    const file = this.#files.get(path);
+    return file === undefined ? null : statusOf(file);
+  }
+
+  /** Another spelling, in upper and lower case, of a name in `path` that a document has already; null without one. */
+  rivalOf(path: string): string | null {
+    return this.#cases.rival(path)?.spelling ?? null;
+  }
+
   #put(path: string, text: string): CatalogChange[] {
     const file = this.#file(path);
     const read = readDocument(path, text, { frequencyMinSeconds: this.#frequencyMinSeconds });

@@ -19,6 +19,14 @@ export function writeCollection(draft: CollectionDraft): string {
     + yamlOf(head) + (metrics.length === 0 ? "  metrics: []\n" : `  metrics:\n${metrics.map(writeMetric).join("")}`);
 }
 
+/**
+ * The same document as one line of JSON, which is YAML too: for streams. The same document gives the same text,
+ * sealed with its digest.
+ */
+export function collectionJson(draft: CollectionDraft): string {
+  return yamlSafe(canonicalJson({ ...draft, spec: { ...draft.spec, digest: digestOf(draft.spec) } }));
+}
+
 /** SHA-256 over the canonical JSON of the spec without its digest, in hexadecimal. */
 export function digestOf(spec: Omit<CollectionSpec, "digest"> & { readonly digest?: string }): string {
   const { digest: _, ...rest } = spec;

@@ -43,11 +43,27 @@ export function readDocument(path: string, text: string, options: DocumentOption
   const place = placeOfFile(path, options.key);
   const yaml = readYaml(text, place.key?.kind === "Collection" ? generatedBytesMax : yamlBytesMax);
   if (!yaml.ok) return refused(path, [...place.problems, ...yaml.problems]);
-  const { value, placeOf, placeOfKey } = yaml.document;
-  const { document, issues } = checkDocument(value, place.key, options.frequencyMinSeconds);
-  if (document !== null && issues.length === 0 && place.problems.length === 0) return { ok: true, document, placeOf };
-  const located = issues.map((issue) => ({ ...locate(issue, { placeOf, placeOfKey }), message: issue.message }));
-  return refused(path, [...place.problems, ...located]);
+  const { value, ...places } = yaml.document;
+  return check(path, value, { ...options, key: place.key }, places, place.problems);
+}
+
+/** Where the values and keys of a document stand in the text that it was read from. */
+export type DocumentPlaces = Pick<YamlDocument, "placeOf" | "placeOfKey">;
+
+/** What was not read from a text begins at its first line. */
+export const noPlaces: DocumentPlaces = {
+  placeOf: () => ({ line: 1, column: 1 }),
+  placeOfKey: () => ({ line: 1, column: 1 }),
+};
+
+/** As {@link readDocument}, for what has been read from YAML or JSON already. */
+export function checkDraft(
+  path: string,
+  draft: unknown,
+  options: DocumentOptions & { readonly key: DocumentKey | null },
+  places: DocumentPlaces = noPlaces,
+): DocumentResult {
+  return check(path, draft, options, places, []);
 }
 
 /** `path:line:column: message`, as compilers write it. */
@@ -76,8 +92,23 @@ function refused(path: string, problems: readonly (Place & { readonly message: s
   return { ok: false, problems: [...shown, { path, line: last.line, column: last.column, message }] };
 }
 
-function locate(issue: Issue, document: Pick<YamlDocument, "placeOf" | "placeOfKey">): Place {
-  return issue.at === "key" ? document.placeOfKey(issue.path) : document.placeOf(issue.path);
+function locate(issue: Issue, places: DocumentPlaces): Place {
+  return issue.at === "key" ? places.placeOfKey(issue.path) : places.placeOf(issue.path);
+}
+
+function check(
+  path: string,
+  value: unknown,
+  options: DocumentOptions & { readonly key: DocumentKey | null },
+  places: DocumentPlaces,
+  problems: PlaceOfFile["problems"],
+): DocumentResult {
+  const { document, issues } = checkDocument(value, options.key, options.frequencyMinSeconds);
+  if (document !== null && issues.length === 0 && problems.length === 0) {
+    return { ok: true, document, placeOf: places.placeOf };
+  }
+  const located = issues.map((issue) => ({ ...locate(issue, places), message: issue.message }));
+  return refused(path, [...problems, ...located]);
 }
 
 function checkDocument(
@@ -116,7 +147,8 @@ function kindIssue(stated: unknown): Issue {
   return { path: ["kind"], at: "value", message };
 }
 
-function timingIssues(value: unknown, frequencyMinSeconds: number): Issue[] {
+/** What is wrong with the frequency and the timeout of a Metric's document. */
+export function timingIssues(value: unknown, frequencyMinSeconds: number): Issue[] {
   const issues: Issue[] = [];
   const frequency = valueAt(value, ["spec", "frequency"]) ?? frequencySecondsDefault;
   const timeout = valueAt(value, ["spec", "timeout"]);

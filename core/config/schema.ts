@@ -139,6 +139,7 @@ const metricSpec = z.strictObject({
   }).optional(),
   collector: z.strictObject({
     image: text.optional(),
+    imageBase: text.optional().describe("Registry of the image: takes the place of what stands before its first /."),
     replicas: z.int().min(0).optional(),
     imagePullSecrets: z.array(text).optional(),
   }).optional(),
@@ -172,6 +173,8 @@ const applicationSpec = z.strictObject({
 
 const collectorSpec = z.strictObject({
   replicas: z.int().min(0).max(1000).default(1),
+  balance: z.enum(["count", "cost"]).default("count")
+    .describe("What is divided evenly: the number of targets, or the observed cost of their scrapes."),
   image: text.optional(),
   clusterType: clusterType.optional(),
   network: z.record(z.string(), z.unknown()).optional(),
