@@ -1,0 +1,191 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "../../core/config/canonical.ts";
+import { keyOfPath } from "../../core/config/key.ts";
+import type { Workload } from "../orchestrator/orchestrator.ts";
+import type { NamespacePlan, Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
+import { workloadOf } from "../reconcile/workloads.ts";
+import { scopeOf } from "../targets/sources.ts";
+import type { HeldChange, Hold } from "./hold.ts";
+
+export interface GuardSettings {
+  /** Share of a namespace's targets, 0 to 1, that may be removed in one change. */
+  readonly share: number;
+  /** Fewer removed targets than this are never held. */
+  readonly targetsMin: number;
+  /** A namespace's last metric is held when at least so many metrics vanish in one change, in whatever namespaces. */
+  readonly metricsMin: number;
+}
+
+export const guardDefaults: GuardSettings = { share: 0.5, targetsMin: 10, metricsMin: 3 };
+
+export interface GuardInputs {
+  readonly plan: Plan;
+  /** What the plan was made of. */
+  readonly view: View;
+  /** The changes that are held already, by scope. */
+  readonly holds: ReadonlyMap<string, Hold>;
+  /** The workloads as they were applied last, by scope. */
+  readonly workloads: ReadonlyMap<string, Workload>;
+}
+
+export interface Guarded {
+  readonly plan: Plan;
+  readonly held: readonly HeldChange[];
+}
+
+/**
+ * Takes out of a plan what removes suspiciously much: in the namespaces held, everything stays as it is. What is
+ * there before is what the collections say, so that a restart forgets nothing; else what was planned last.
+ * Replaced targets are no removed ones: only what makes the namespace smaller counts.
+ */
+export function guard({ plan, view, holds, workloads }: GuardInputs, settings: GuardSettings): Guarded {
+  const changes = changesOf(plan, view);
+  const vanished = changes.reduce((sum, change) => sum + change.metricsGone.length, 0);
+  const held = new Map<string, HeldChange>();
+  for (const change of changes) {
+    const hold = holds.get(change.scope);
+    const reason = suspicion(change, vanished, settings)
+      ?? (hold !== undefined && isStillGone(change) ? hold.reason : null);
+    if (reason === null) continue;
+    const hash = hashOf(change);
+    if (hold?.confirmed === hash) continue;
+    const { clusterId, namespace, before, after, metricsGone } = change;
+    const counts = { targetsBefore: before.size, targetsAfter: after.size };
+    held.set(change.scope, { clusterId, namespace, reason, ...counts, metricsGone, hash });
+  }
+  if (held.size === 0) return { plan, held: [] };
+  return { plan: without(plan, new Set(held.keys()), view, workloads), held: [...held.values()] };
+}
+
+interface Change {
+  readonly scope: string;
+  readonly clusterId: string;
+  readonly namespace: string;
+  /** Targets as `metric address`. */
+  readonly before: ReadonlySet<string>;
+  readonly after: ReadonlySet<string>;
+  readonly metricsGone: readonly string[];
+  /** Whether the namespace is to have no metric any more. */
+  readonly ends: boolean;
+}
+
+function changesOf(plan: Plan, view: View): Change[] {
+  const planned = new Map(plan.namespaces.map((one) => [scopeOf(one), one]));
+  const stored = Map.groupBy(view.collections, scopeOf);
+  const previous = new Map(view.previous.map((one) => [scopeOf(one), one]));
+  const wanted = new Set([
+    ...view.metrics.map(({ metadata }) => `${scopeOf(metadata)}/${metadata.name}`),
+    ...view.unreadable.filter(({ kind }) => kind === "Metric").map((key) => `${scopeOf(key)}/${key.name}`),
+  ]);
+  return [...new Set([...stored.keys(), ...previous.keys()])].toSorted().map((scope) => {
+    const place = stored.get(scope)?.[0] ?? previous.get(scope);
+    const inFiles = keysIn(targetsIn(stored.get(scope) ?? []));
+    const before = inFiles.size > 0 ? inFiles : keysIn(previous.get(scope)?.targets ?? []);
+    const metrics = new Set([...before].map((key) => key.slice(0, key.indexOf(" "))));
+    return {
+      scope,
+      clusterId: place?.clusterId ?? "",
+      namespace: place?.namespace ?? "",
+      before,
+      after: keysIn(planned.get(scope)?.targets ?? []),
+      metricsGone: [...metrics].filter((metric) => !wanted.has(`${scope}/${metric}`)).toSorted(),
+      ends: !planned.has(scope),
+    };
+  });
+}
+
+/** Why the change is not to be trusted; null when it is. */
+function suspicion(change: Change, vanished: number, settings: GuardSettings): string | null {
+  const { before, after, ends, metricsGone } = change;
+  const removed = before.size - after.size;
+  if (removed >= settings.targetsMin && removed > settings.share * before.size) {
+    return `it removes ${removed} of ${before.size} targets at once`;
+  }
+  if (ends && metricsGone.length > 0 && vanished >= settings.metricsMin) {
+    return `the namespace's last metric is gone, with ${vanished - 1} others at once`;
+  }
+  return null;
+}
+
+/** Of several namespaces that vanished together one may be confirmed; the others stay suspicious. */
+function isStillGone({ before, ends }: Change): boolean {
+  return ends && before.size > 0;
+}
+
+function hashOf({ scope, before, after }: Change): string {
+  const removed = [...before].filter((key) => !after.has(key)).toSorted();
+  const text = canonicalJson({ scope, removed, remaining: after.size });
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function without(plan: Plan, held: ReadonlySet<string>, view: View, workloads: ReadonlyMap<string, Workload>): Plan {
+  const isFree = (path: string) => {
+    const key = keyOfPath(path);
+    return key === null || !held.has(scopeOf(key));
+  };
+  const planned = new Map(plan.workloads.map((workload) => [scopeOf(workload), workload]));
+  const stored = Map.groupBy(view.collections, scopeOf);
+  const kept = [...held].map((scope) => {
+    const present = stored.get(scope) ?? [];
+    const namespace = view.previous.find((one) => scopeOf(one) === scope) ?? planIn(present);
+    const workload = workloads.get(scope) ?? workloadFor(scope, present, planned.get(scope), view);
+    return { namespace, workload };
+  });
+  return {
+    ...plan,
+    writes: plan.writes.filter(({ path }) => isFree(path)),
+    removals: plan.removals.filter(({ path }) => isFree(path)),
+    workloads: [...plan.workloads.filter((one) => !held.has(scopeOf(one))), ...kept.map((one) => one.workload)],
+    namespaces: [
+      ...plan.namespaces.filter((one) => !held.has(scopeOf(one))),
+      ...kept.flatMap((one) => one.namespace ?? []),
+    ].toSorted((a, b) => scopeOf(a) < scopeOf(b) ? -1 : 1),
+  };
+}
+
+/** After a restart nobody knows the workload any more: it is made up anew, with a collector for each collection. */
+function workloadFor(
+  scope: string,
+  present: readonly StoredCollection[],
+  planned: Workload | undefined,
+  view: View,
+): Workload {
+  if (planned !== undefined) return { ...planned, replicas: Math.max(planned.replicas, present.length) };
+  const slash = scope.indexOf("/");
+  return workloadOf({
+    clusterId: scope.slice(0, slash),
+    namespace: scope.slice(slash + 1),
+    metrics: [],
+    collectors: view.collectors.filter((document) => scopeOf(document.metadata) === scope),
+    unreadableCollectors: [],
+    replicasKept: present.length,
+  });
+}
+
+/** The plan that the collections carry out. */
+function planIn(present: readonly StoredCollection[]): NamespacePlan[] {
+  const [first] = present;
+  if (first === undefined) return [];
+  const generation = Math.max(0, ...present.map(({ document }) => document?.spec.generation ?? 0));
+  return [{ clusterId: first.clusterId, namespace: first.namespace, generation, targets: targetsIn(present) }];
+}
+
+function targetsIn(present: readonly StoredCollection[]): PlannedTarget[] {
+  return present.flatMap(({ name, document }) =>
+    (document?.spec.metrics ?? []).flatMap((metric) =>
+      metric.targets.map(({ address, pod, scheme, labels }) => ({
+        metric: metric.name,
+        address,
+        pod,
+        labels,
+        ...(scheme === undefined ? {} : { scheme }),
+        collector: name,
+        generation: document?.spec.generation ?? 0,
+      }))
+    )
+  );
+}
+
+function keysIn(targets: readonly PlannedTarget[]): Set<string> {
+  return new Set(targets.flatMap(({ metric, address }) => address === undefined ? [] : [`${metric} ${address}`]));
+}
