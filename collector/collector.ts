@@ -2,25 +2,24 @@ import { documentPath } from "../core/config/key.ts";
 import type { CollectorIdentity } from "../core/protocol/session.ts";
 import type { Registration } from "../core/registry/records.ts";
 import type { CollectorStatus } from "../core/registry/status.ts";
-import { makeRegistry } from "../core/registry/store_registry.ts";
 import type { Env, Listener, SocketAddress } from "../core/runtime/env.ts";
 import { serveHttp } from "../core/runtime/http.ts";
 import { inBackground } from "../core/runtime/process.ts";
 import { formatAddress } from "../core/runtime/system_net.ts";
-import type { Store } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
 import { collectorRecord, RateMeter } from "./announce.ts";
 import { collectorApp } from "./app.ts";
-import { type Assignment, AssignmentKeeper, FileSource, LastGood } from "./assignment/mod.ts";
+import { type Assignment, AssignmentKeeper, LastGood } from "./assignment/mod.ts";
 import { type CollectorMetrics, makeCollectorMetrics } from "./collector_metrics.ts";
 import { openDataFolder } from "./data_folder.ts";
+import { Late, lateAddresses } from "./late.ts";
 import { concurrencyMaxDefault, ScheduleLoop } from "./schedule/mod.ts";
 import { makeScraper, ShapeCache } from "./scrape/mod.ts";
 import { fixedAddress, type Sender, startSender } from "./send/mod.ts";
 import { StatusReporter } from "./status_reporter.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { TargetTable } from "./target_table.ts";
-import { lateAddresses, LateStore } from "./volume.ts";
 
 export interface CollectorOptions {
   readonly identity: CollectorIdentity;
@@ -34,7 +33,8 @@ export interface CollectorOptions {
   /** Shown to the exporter. */
   readonly token: string;
   readonly version: string;
-  readonly openStore: () => Promise<Store>;
+  /** Opens the store, or the way to the services. */
+  readonly open: () => Promise<Surroundings>;
   readonly env: Env;
   readonly log: Logger;
 }
@@ -44,8 +44,8 @@ export const flushMs = 5000;
 
 /**
  * Starts a collector: it scrapes what its collection says and hands it to an exporter, until it is stopped.
- * Without its volume it goes on with the assignment of an earlier run, if there is one.
- * @throws UserError when data folder or volume cannot be used, ListenError when the HTTP address cannot be bound.
+ * Without its store or any service it goes on with the assignment of an earlier run, if there is one.
+ * @throws UserError when data folder or store cannot be used, ListenError when the HTTP address cannot be bound.
  */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
   const { epoch } = await openDataFolder(options.data, options.env);
@@ -63,7 +63,7 @@ export class Collector {
   readonly #options: CollectorOptions;
   readonly #metricsRegistry = makeMetrics("collector");
   readonly #metrics: CollectorMetrics;
-  readonly #store: LateStore;
+  readonly #surroundings: Late<Surroundings>;
   readonly #table: TargetTable;
   readonly #schedule: ScheduleLoop;
   readonly #keeper: AssignmentKeeper;
@@ -82,7 +82,7 @@ export class Collector {
     const { cluster: clusterId, namespace, name } = identity;
     const cache = new ShapeCache();
     this.#sampleRate = new RateMeter(clock);
-    this.#store = new LateStore(options.openStore, clock, log);
+    this.#surroundings = new Late(options.open, clock, log);
     this.#table = new TargetTable({
       place: identity,
       makeScraper: (target, metric, place) =>
@@ -102,7 +102,7 @@ export class Collector {
       apply: (assignment) => this.#apply(assignment),
     });
     const addresses = options.exporter === ""
-      ? lateAddresses(this.#store.opened.then((store) => makeRegistry({ store, clock, log })))
+      ? lateAddresses(this.#surroundings.opened.then(({ registry }) => registry))
       : fixedAddress(options.exporter);
     const metrics = this.#metricsRegistry;
     this.#sender = startSender({ identity, epoch, token: options.token, addresses, env, log, metrics });
@@ -129,11 +129,11 @@ export class Collector {
     });
     this.#listener = await serveHttp(http, (request) => app.fetch(request));
     await this.#keeper.restore();
-    await this.#store.start(this.#keeper.inForce !== null);
-    const joined = this.#store.opened.then((store) => this.#join(store));
+    await this.#surroundings.start(this.#keeper.inForce !== null);
+    const joined = this.#surroundings.opened.then((surroundings) => this.#join(surroundings));
     this.#joining = joined.catch(() => undefined);
-    if (this.#store.isOpen) await joined;
-    else inBackground(log, "joining the volume", joined);
+    if (this.#surroundings.isOpen) await joined;
+    else inBackground(log, "joining the store", joined);
     log.info({ http: formatAddress(this.httpAddress), ...this.#options.identity }, "collector started");
   }
 
@@ -149,28 +149,23 @@ export class Collector {
     await this.#keeper.close();
     const isAcknowledged = await this.#sender.flush(flushMs);
     await this.#sender.close();
-    if (this.#store.isOpen) await this.#joining;
+    if (this.#surroundings.isOpen) await this.#joining;
     await this.#registration?.close();
     await this.#reporter?.close();
     await this.#listener?.close();
-    await this.#store.close();
+    await this.#surroundings.close();
     this.#options.log.info({ isAcknowledged }, "collector stopped");
   }
 
-  /** Takes part in what goes on in the store: follows the collection, is listed, and reports. */
-  async #join(store: Store): Promise<void> {
+  /** Takes part in what goes on around it: follows the collection, is listed, and reports. */
+  async #join({ source, registry, writeStatus }: Surroundings): Promise<void> {
     if (this.#stopping) return;
     const { identity, env, log, version } = this.#options;
-    const { cluster: clusterId, namespace, name } = identity;
-    const { clock } = env;
-    const place = { clusterId, namespace };
-    this.#reporter = new StatusReporter({ store, place, clock, log, status: () => this.#status() });
-    const path = documentPath({ clusterId, kind: "Collection", namespace, name });
-    await this.#keeper.follow(new FileSource({ store, path, clock, log }));
+    this.#reporter = new StatusReporter({ write: writeStatus, clock: env.clock, log, status: () => this.#status() });
+    await this.#keeper.follow(source);
     await this.#reporter.start();
     const instance = Buffer.from(env.random.bytes(8)).toString("hex");
     const record = collectorRecord(identity, this.httpAddress, version, instance);
-    const registry = makeRegistry({ store, clock, log });
     this.#registration = await registry.register(() => ({ ...record, load: this.#load() }));
   }
 

@@ -7,10 +7,10 @@ import { readStatus, statusPath } from "../core/registry/status.ts";
 import { makeRegistry } from "../core/registry/store_registry.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
+import { unusedAddress } from "../core/scrape/testing/target_server.ts";
 import { openVolume } from "../core/store/volume_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { assign, Bench, eventually, get, identity } from "./testing/running_collector.ts";
-import { unusedAddress } from "./testing/target_server.ts";
 
 const bench = new Bench();
 afterEach(() => bench.clean());

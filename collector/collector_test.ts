@@ -3,9 +3,9 @@ import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { UserError } from "../core/errors.ts";
+import { unusedAddress } from "../core/scrape/testing/target_server.ts";
 import { collectionPath } from "./testing/collections.ts";
 import { assign, Bench, eventually, get, write } from "./testing/running_collector.ts";
-import { unusedAddress } from "./testing/target_server.ts";
 
 const bench = new Bench();
 afterEach(() => bench.clean());

@@ -1,14 +1,24 @@
 import { z } from "zod";
 import { frequencyMinSecondsDefault } from "../core/config/document.ts";
-import { addressText, logLevelOption, safeNameText } from "../core/option_types.ts";
+import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import { type CommandDefinition, OptionError, readOptions } from "../core/options.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
-import { openVolume } from "../core/store/volume_store.ts";
+import { openStore } from "../core/store/open_store.ts";
+import { placeProblem } from "../core/store/store_place.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { version } from "../core/version.ts";
 import { startCollector } from "./collector.ts";
+import { serviceSurroundings, storeSurroundings } from "./surroundings.ts";
+
+/** `http://HOST:PORT[,…]`: read from flag and environment as text, and from YAML as text or list. */
+const serviceUrls = z.union([z.array(z.string()), z.string().transform((text) => text.split(","))])
+  .transform((urls) => urls.map((url) => url.trim()).filter((url) => url !== ""))
+  .superRefine((urls, context) => {
+    const bad = urls.find((url) => !/^https?:\/\/[^/?#]+[^?#]*$/.test(url) || !URL.canParse(url));
+    if (bad !== undefined) context.addIssue({ code: "custom", message: `"${bad}" is no URL such as http://HOST:PORT` });
+  });
 
 const optionDefinitions = {
   cluster: { value: "CLUSTER", help: "id of the cluster", schema: safeNameText },
@@ -16,18 +26,28 @@ const optionDefinitions = {
   name: { value: "NAME", help: "name of this collector, such as bcs-collector-shop-0", schema: safeNameText },
   configSource: {
     value: "file|http",
-    help: "where the assignment comes from: the shared volume, or a service (http is not supported yet)",
+    help: "where the assignment comes from: the shared volume or store, or a service",
     schema: z.enum(["file", "http"]).default("file"),
   },
-  volume: { value: "DIR", help: "the shared volume", schema: z.string().default("") },
+  volume: {
+    value: "DIR",
+    help: "the shared volume",
+    schema: z.string().min(1, { error: "must name a folder" }).optional(),
+  },
+  store: storeOption,
   service: {
     value: "URL[,URL]",
-    help: "services to subscribe to, with --config-source http",
-    schema: z.string().default(""),
+    help: "services that tell which services there are, with --config-source http",
+    schema: serviceUrls.default([]),
+  },
+  applications: {
+    value: "NAME[,NAME]",
+    help: "scrape only the targets of these applications, with --config-source http; by default all",
+    schema: z.string().default("").transform((text) => text.split(",").filter((name) => name !== "")),
   },
   exporter: {
     value: "HOST:PORT",
-    help: "the exporter; without it one is found in the registry on the volume",
+    help: "the exporter; without it one is found in the registry",
     schema: addressText.optional(),
   },
   data: { value: "DIR", help: "folder for what has to outlive the process", schema: z.string().min(1) },
@@ -41,7 +61,7 @@ const optionDefinitions = {
     help: "lowest frequency of a metric",
     schema: z.coerce.number().int().min(1).default(frequencyMinSecondsDefault),
   },
-  token: { value: "TOKEN", help: "shown to the exporter", schema: z.string().default("") },
+  token: { value: "TOKEN", help: "shown to the exporter and to services", schema: z.string().default("") },
   logLevel: logLevelOption,
 } as const;
 
@@ -58,27 +78,39 @@ export const collectorCommand: CommandDefinition<typeof optionDefinitions> = {
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const { values } = await readOptions(collectorCommand, argv, process.env);
-  if (values.configSource === "http") {
-    throw new OptionError('Cannot use --config-source "http": it is not supported yet; use "file" with --volume');
-  }
-  if (values.volume === "") {
-    throw new OptionError("Cannot do without --volume (or BCS_METRIC_VOLUME): the shared volume");
-  }
+  const problem = values.configSource === "file" ? placeProblem(values) : servicesProblem(values);
+  if (problem !== null) throw new OptionError(problem);
   const log = makeLogger("collector", values.logLevel);
   return await runUntilSignal(async (stop) => {
+    const { cluster, namespace, name, service, applications, token, volume, store } = values;
+    const identity = { cluster, namespace, name };
+    const { clock } = systemEnv;
+    const open = values.configSource === "http"
+      ? () =>
+        Promise.resolve(serviceSurroundings({ services: service, applications, token, identity, env: systemEnv, log }))
+      : async () => {
+        const opened = await openStore({ volume, store, env: systemEnv, log });
+        return storeSurroundings({ store: opened, identity, clock, log });
+      };
     const collector = await startCollector({
-      identity: { cluster: values.cluster, namespace: values.namespace, name: values.name },
+      identity,
       data: values.data,
       http: parseAddress(values.http),
       exporter: values.exporter ?? "",
       frequencyMinSeconds: values.frequencyMin,
-      token: values.token,
+      token,
       version,
-      openStore: () => openVolume({ root: values.volume, env: systemEnv, log }),
+      open,
       env: systemEnv,
       log,
     });
     await aborted(stop);
     await collector.stop();
   });
+}
+
+/** Why the services cannot be used; null when they can. */
+function servicesProblem({ service }: { readonly service: readonly string[] }): string | null {
+  if (service.length > 0) return null;
+  return "Cannot do without --service (or BCS_METRIC_SERVICE): the URL of a service, with --config-source http";
 }

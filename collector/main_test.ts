@@ -3,9 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { HelpShown, OptionError } from "../core/options.ts";
+import { serveRaw } from "../core/scrape/testing/target_server.ts";
 import { main } from "./main.ts";
 import { assign, Bench, eventually, identity } from "./testing/running_collector.ts";
-import { serveRaw } from "./testing/target_server.ts";
 
 const bench = new Bench();
 afterEach(() => bench.clean());
@@ -62,10 +62,8 @@ test("wrong options are named", async () => {
     [{ exporter: "somewhere" }, /Cannot use --exporter "somewhere": .*HOST:PORT/],
     [{ http: "127.0.0.1:99999" }, /--http/],
     [{ "frequency-min": "0" }, /--frequency-min/],
-    [
-      { "config-source": "http", service: "http://127.0.0.1:7070" },
-      /^Cannot use --config-source "http": it is not supp/,
-    ],
+    [{ "config-source": "http" }, /^Cannot do without --service/],
+    [{ "config-source": "http", service: "127.0.0.1:7070" }, /Cannot use --service .*is no URL/],
     [{ nonsense: "1" }, /unknown option '--nonsense'/],
   ];
   for (const [own, message] of cases) {

@@ -1,21 +1,20 @@
 import { messageOf } from "../core/errors.ts";
-import { type CollectorStatus, writeStatus } from "../core/registry/status.ts";
+import type { CollectorStatus } from "../core/registry/status.ts";
 import type { Clock } from "../core/runtime/env.ts";
-import type { Store } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 
-/** How often the status is written, at most. */
+/** How often the status is told, at most. */
 export const reportMs = 2000;
 
 export interface StatusReporterOptions {
-  readonly store: Store;
-  readonly place: { readonly clusterId: string; readonly namespace: string };
+  /** Puts the status where the services see it. */
+  readonly write: (status: CollectorStatus) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly status: () => CollectorStatus;
 }
 
-/** Writes a collector's status into the store whenever something in it changed, but no more often than every 2 s. */
+/** Tells a collector's status whenever something in it changed, but no more often than every 2 s. */
 export class StatusReporter {
   readonly #options: StatusReporterOptions;
   #hasChanged = true;
@@ -58,9 +57,9 @@ export class StatusReporter {
   async #write(): Promise<void> {
     if (!this.#hasChanged) return;
     this.#hasChanged = false;
-    const { store, place, status, log } = this.#options;
+    const { write, status, log } = this.#options;
     try {
-      await writeStatus(store, place, status());
+      await write(status());
       this.#lastFailure = "";
     } catch (error) {
       this.#hasChanged = true;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readStatus, statusPath } from "../core/registry/status.ts";
+import { readStatus, statusPath, writeStatus } from "../core/registry/status.ts";
 import { MemoryStore } from "../core/store/memory_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { reportMs, StatusReporter } from "./status_reporter.ts";
@@ -13,8 +13,7 @@ function reporting() {
   const clock = new ManualClock();
   let generation = 1;
   const reporter = new StatusReporter({
-    store,
-    place: { clusterId: "c", namespace: "shop" },
+    write: (status) => writeStatus(store, { clusterId: "c", namespace: "shop" }, status),
     clock,
     log: makeLogger("test", "silent"),
     status: () => ({ collector: "bcs-collector-shop-0", generation: generation++, reportedAtMs: 0, targets: [] }),

@@ -137,6 +137,7 @@ function statusAfter(before: TargetStatus, result: ScrapeResult): TargetStatus {
     lastScrapeMs: result.startedMs,
     durationMs: result.durationMs,
     samples: result.health === "up" ? result.samples : 0,
+    bodyBytes: result.bodyBytes,
     error: result.reason,
   };
 }

@@ -57,7 +57,7 @@ export class AssignmentKeeper {
   /** Follows `source` from now on; it is closed with this. */
   async follow(source: AssignmentSource): Promise<void> {
     this.#source = source;
-    await source.start((event) => this.#step(event));
+    await source.start((event) => this.#step(event), this.#state.inForce?.generation ?? 0);
   }
 
   async close(): Promise<void> {

@@ -11,12 +11,12 @@ export type SourceEvent =
   /** It can again; whatever changed meanwhile was reported before. */
   | { readonly type: "available" };
 
-/** Where a collector learns what to scrape: the shared volume, or (later) the HTTP stream of a service. */
+/** Where a collector learns what to scrape: the shared store, or the HTTP stream of a service. */
 export interface AssignmentSource {
   /**
    * Reports what there is now and each change, until it is closed. Reporting may begin before the promise resolves.
-   * The listener must not throw.
+   * The listener must not throw. `generation` is what an earlier run left in force, 0 for nothing.
    */
-  start(onEvent: (event: SourceEvent) => void): Promise<void>;
+  start(onEvent: (event: SourceEvent) => void, generation: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -128,7 +128,7 @@ function assign(state: ScheduleState, targets: readonly ScheduledTarget[], now: 
   for (const target of targets) {
     const known = state.entries.get(target.key);
     const offsetMs = offsetOf(target.key, target.frequencyMs);
-    const tickMs = known?.target.frequencyMs === target.frequencyMs
+    const tickMs = known !== undefined && hasBegun(known, now) && known.target.frequencyMs === target.frequencyMs
       ? known.tickMs
       : nextTick(offsetMs, target.frequencyMs, now.wallMs);
     entries.set(target.key, { target, offsetMs, tickMs });
@@ -136,6 +136,11 @@ function assign(state: ScheduleState, targets: readonly ScheduledTarget[], now: 
   state.entries = entries;
   for (const key of state.waiting.keys()) if (!entries.has(key)) state.waiting.delete(key);
   refillQueue(state);
+}
+
+/** One whose first moment has not come may be given an earlier one; the ticks that it passed over come again. */
+function hasBegun({ target: { fromMs } }: Entry, now: Moment): boolean {
+  return fromMs === null || fromMs <= now.wallMs;
 }
 
 function refillQueue(state: ScheduleState): void {

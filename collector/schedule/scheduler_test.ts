@@ -255,3 +255,17 @@ test("a changed frequency takes effect at once", () => {
   simulation.advance(5000);
   assert.ok(simulation.starts.length >= 4);
 });
+
+test("a target whose first moment is called forward is scraped from then on", () => {
+  const simulation = new Simulation();
+  simulation.assign([target("a", 1000, { fromMs: startMs + 60_000 })]);
+  simulation.advance(3000);
+  assert.equal(simulation.starts.length, 0);
+  simulation.assign([target("a")]);
+  simulation.advance(4000);
+  assert.deepEqual(
+    simulation.starts.map((start) => start.scheduledMs),
+    ticks("a", 1000, startMs + 3000, simulation.wallMs - slotMs).slice(0, simulation.starts.length),
+  );
+  assert.ok(simulation.starts.length >= 3);
+});

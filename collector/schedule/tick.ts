@@ -1,13 +1,6 @@
-/** What makes a target the target that it is, whoever scrapes it. */
-export interface TargetIdentity {
-  readonly cluster: string;
-  readonly namespace: string;
-  readonly metric: string;
-  /** `host:port`. */
-  readonly address: string;
-  /** "" when it is not known. */
-  readonly pod: string;
-}
+import type { TargetIdentity } from "../../core/scrape/target_identity.ts";
+
+export type { TargetIdentity };
 
 /**
  * The identity as one text, unique and readable in logs: `cluster/namespace/metric/address/pod`. Only the pod, which

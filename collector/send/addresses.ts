@@ -1,4 +1,4 @@
-import type { Registry, RegistryRecord } from "../../core/registry/records.ts";
+import type { RegistryRecord } from "../../core/registry/records.ts";
 import { formatAddress, parseAddress } from "../../core/runtime/system_net.ts";
 
 /** An exporter that may be connected to. */
@@ -34,8 +34,16 @@ export function fixedAddress(address: string): AddressSource {
   };
 }
 
+/** The part of a registry that tells which exporters there are. */
+export interface ExporterRegistry {
+  watch(
+    module: "exporter",
+    onChange: (records: readonly RegistryRecord[]) => void,
+  ): Promise<{ close(): Promise<void> }>;
+}
+
 /** The exporters that announce themselves in the registry, with the number of their connections as load. */
-export function registryAddresses(registry: Pick<Registry, "watch">): AddressSource {
+export function registryAddresses(registry: ExporterRegistry): AddressSource {
   return {
     subscribe(onChange, onFailure = () => {}) {
       let ended = false;

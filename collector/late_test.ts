@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { RegistryRecord } from "../core/registry/records.ts";
 import { MemoryStore } from "../core/store/memory_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
+import { Late, lateAddresses } from "./late.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
-import { lateAddresses, LateStore } from "./volume.ts";
 
 const log = makeLogger("test", "silent");
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -24,7 +24,7 @@ function opening(fromAttempt: number) {
     attempts++;
     return attempts < fromAttempt ? Promise.reject(new Error("not mounted")) : Promise.resolve(store);
   };
-  return { late: new LateStore(open, clock, log), clock, store, attempts: () => attempts, closed: () => closed };
+  return { late: new Late(open, clock, log), clock, store, attempts: () => attempts, closed: () => closed };
 }
 
 test("a store that can be opened is open at once", async () => {

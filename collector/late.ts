@@ -1,41 +1,39 @@
 import { messageOf } from "../core/errors.ts";
-import type { Registry } from "../core/registry/records.ts";
 import type { Clock } from "../core/runtime/env.ts";
-import type { Store } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
-import { type AddressSource, registryAddresses } from "./send/mod.ts";
+import { type AddressSource, type ExporterRegistry, registryAddresses } from "./send/mod.ts";
 
-/** How long to wait before a store that could not be opened is tried again. */
+/** How long to wait before what could not be opened is tried again. */
 const retryMs = 5000;
 
-/** A store that may be out of reach when the collector starts. */
-export class LateStore {
-  /** Resolves when the store is open; it never rejects. */
-  readonly opened: Promise<Store>;
-  readonly #open: () => Promise<Store>;
+/** Something, such as a store, that may be out of reach when the collector starts. */
+export class Late<T extends { close(): Promise<void> }> {
+  /** Resolves when it is open; it never rejects. */
+  readonly opened: Promise<T>;
+  readonly #open: () => Promise<T>;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #resolveOpened: (store: Store) => void;
-  #store: Store | null = null;
+  readonly #resolveOpened: (opened: T) => void;
+  #present: T | null = null;
   #closed = false;
   #cancelRetry = () => {};
   #trying: Promise<void> = Promise.resolve();
 
-  constructor(open: () => Promise<Store>, clock: Clock, log: Logger) {
+  constructor(open: () => Promise<T>, clock: Clock, log: Logger) {
     this.#open = open;
     this.#clock = clock;
     this.#log = log;
-    const { promise, resolve } = Promise.withResolvers<Store>();
+    const { promise, resolve } = Promise.withResolvers<T>();
     this.opened = promise;
     this.#resolveOpened = resolve;
   }
 
   get isOpen(): boolean {
-    return this.#store !== null;
+    return this.#present !== null;
   }
 
   /**
-   * Opens the store.
+   * Opens it.
    * @param mayWait Whether a failure is only logged, and opening is tried again in the background until it succeeds.
    * @throws What opening threw, when it may not wait.
    */
@@ -44,7 +42,7 @@ export class LateStore {
       await this.#take();
     } catch (error) {
       if (!mayWait) throw error;
-      this.#log.warn({ reason: messageOf(error) }, "going on without the volume until it can be opened");
+      this.#log.warn({ reason: messageOf(error) }, "going on with the last assignment until the store can be opened");
       this.#retryLater();
     }
   }
@@ -53,17 +51,17 @@ export class LateStore {
     this.#closed = true;
     this.#cancelRetry();
     await this.#trying;
-    await this.#store?.close();
+    await this.#present?.close();
   }
 
   async #take(): Promise<void> {
-    const store = await this.#open();
+    const opened = await this.#open();
     if (this.#closed) {
-      await store.close();
+      await opened.close();
       return;
     }
-    this.#store = store;
-    this.#resolveOpened(store);
+    this.#present = opened;
+    this.#resolveOpened(opened);
   }
 
   #retryLater(): void {
@@ -76,7 +74,7 @@ export class LateStore {
 }
 
 /** The exporters of a registry that may be known only later. */
-export function lateAddresses(registry: Promise<Pick<Registry, "watch">>): AddressSource {
+export function lateAddresses(registry: Promise<ExporterRegistry>): AddressSource {
   return {
     subscribe(onChange, onFailure) {
       let ended = false;
