@@ -57,14 +57,15 @@ export async function checkCommand(argv: readonly string[]): Promise<number> {
   return 1;
 }
 
-interface Found {
+export interface Found {
   readonly path: string;
   /** The folder that was named, absolute; null for a file that was named itself. */
   readonly folder: string | null;
   readonly problem: string | null;
 }
 
-async function findFiles(path: string): Promise<Found[]> {
+/** The file that is named, or the .yaml files of the folder. */
+export async function findFiles(path: string): Promise<Found[]> {
   try {
     if (!(await stat(path)).isDirectory()) return [{ path, folder: null, problem: null }];
     const files = await filesBelow(path, resolve(path), new Set());
@@ -115,7 +116,8 @@ function byPathAndPlace(a: ConfigProblem, b: ConfigProblem): number {
   return byPlace(a, b);
 }
 
-async function readFile(path: string): Promise<{ readonly text: string } | { readonly problem: string }> {
+/** The text of a file, or why it cannot be read. */
+export async function readFile(path: string): Promise<{ readonly text: string } | { readonly problem: string }> {
   const file = await readEntryFile(systemEnv, path, generatedBytesMax);
   if (file.found === "text") return { text: file.text };
   return { problem: file.found === "unreadable" ? file.reason : "it leads to no file" };

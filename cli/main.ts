@@ -30,9 +30,29 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: "run an exporter",
     load: async () => (await import("../exporter/main.ts")).main,
   },
+  metric: {
+    summary: "metrics, what is scraped: list, get, apply, delete, trial",
+    load: async () => (await import("./metric.ts")).metricCommand,
+  },
+  task: {
+    summary: "tasks, targets supplied from outside: list, get, apply, delete",
+    load: async () => (await import("./task.ts")).taskCommand,
+  },
   targets: {
     summary: "list the targets with their health, owner and last error",
     load: async () => (await import("./targets.ts")).targetsCommand,
+  },
+  explain: {
+    summary: "why a pod, an address or a metric is scraped or not",
+    load: async () => (await import("./explain.ts")).explainCommand,
+  },
+  collectors: {
+    summary: "list the collectors with their state and load",
+    load: async () => (await import("./collectors.ts")).collectorsCommand,
+  },
+  exporters: {
+    summary: "list the exporters with their load",
+    load: async () => (await import("./exporters.ts")).exportersCommand,
   },
   check: {
     summary: "validate configuration files; problems are shown as file:line:column",

@@ -1,0 +1,138 @@
+import type { FileStatus } from "../../core/config/catalog.ts";
+import { formatProblem } from "../../core/config/document.ts";
+import type { MetricDocument } from "../../core/config/schema.ts";
+import type { RegistryRecord } from "../../core/registry/records.ts";
+import type { CollectorRow } from "../health/collector_rows.ts";
+import type { TargetRow } from "../health/target_rows.ts";
+import type { Candidate } from "../targets/candidate.ts";
+import type { Step } from "./explanation.ts";
+import { mismatchReason } from "./near_misses.ts";
+import type { Subject } from "./subjects.ts";
+
+/**
+ * Whether the metric is in force, and whether its file is.
+ *
+ * @param isAssigned whether a collector has something of it: that outlives a file which is refused.
+ */
+export function definitionStep(
+  path: string,
+  metric: MetricDocument | null,
+  file: FileStatus | undefined,
+  isAssigned: boolean,
+): Step {
+  const problems = file?.problems ?? [];
+  const [first] = problems;
+  const refused = first === undefined ? "" : `: ${formatProblem(first)}`;
+  if (metric === null) {
+    if (first === undefined) return { step: "definition", ok: false, detail: `there is no ${path}` };
+    return isAssigned
+      ? { step: "definition", ok: true, detail: `what was assigned stays; the file is refused${refused}`, problems }
+      : { step: "definition", ok: false, detail: `the file is refused${refused}`, problems };
+  }
+  const version = `version "${metric.spec.version}"`;
+  if (first === undefined) return { step: "definition", ok: true, detail: `${version} of ${path} is in force` };
+  const detail = `${version} stays in force; the file as it is now is refused${refused}`;
+  return { step: "definition", ok: true, detail, problems };
+}
+
+export function selectorStep(metric: MetricDocument, subject: Subject): Step {
+  const reason = mismatchReason(metric, subject);
+  if (reason !== "") return { step: "selector", ok: false, detail: reason };
+  const pairs = Object.entries(metric.spec.selector).map(([label, value]) => `${label}=${value}`);
+  const detail = pairs.length === 0
+    ? `the metric has no selector: it selects ${subject.title} and all others`
+    : `${subject.title} has ${pairs.join(", ")}`;
+  return { step: "selector", ok: true, detail };
+}
+
+/** Whether the instance, as its source tells of it, is one to be scraped. */
+export function discoveryStep(subject: Subject): Step {
+  if (subject.phase !== "" && subject.phase !== "Running") {
+    return { step: "discovery", ok: false, detail: `${subject.title} is in phase "${subject.phase}", not Running` };
+  }
+  const detail = subject.phase === "" ? `${subject.title} is known` : `${subject.title} is Running`;
+  return { step: "discovery", ok: true, detail };
+}
+
+export function addressStep(candidate: Candidate | undefined): Step {
+  if (candidate === undefined) {
+    return { step: "address", ok: false, detail: "another instance is scraped at its address" };
+  }
+  return "reason" in candidate
+    ? { step: "address", ok: false, detail: candidate.reason }
+    : { step: "address", ok: true, detail: candidate.address };
+}
+
+export function assignmentStep(row: TargetRow | undefined): Step {
+  if (row === undefined) {
+    return { step: "assignment", ok: null, detail: "it has not been given to a collector yet" };
+  }
+  if (row.collector === "") return { step: "assignment", ok: false, detail: row.error };
+  const detail = `${row.collector} has it, in generation ${row.generation}`;
+  return { step: "assignment", ok: true, detail };
+}
+
+/** Whether the owner runs, and has taken the assignment that holds the target. */
+export function collectorStep(row: TargetRow, collector: CollectorRow | undefined): Step {
+  const name = row.collector;
+  if (collector === undefined || !collector.alive) {
+    return { step: "collector", ok: false, detail: `collector ${name} is not running${stateOf(collector)}` };
+  }
+  if (row.appliedGeneration < row.generation) {
+    const applied = row.appliedGeneration === 0 ? "no generation" : `generation ${row.appliedGeneration}`;
+    const detail = `collector ${name} has applied ${applied}, the target needs generation ${row.generation}`;
+    return { step: "collector", ok: false, detail };
+  }
+  const detail = `${name} is running and has applied generation ${row.appliedGeneration}`;
+  return { step: "collector", ok: true, detail };
+}
+
+function stateOf(collector: CollectorRow | undefined): string {
+  if (collector === undefined) return ": nobody knows it";
+  const { state, restarts, lastEnd } = collector;
+  const ended = lastEnd === "" ? "" : `, its last run ended: ${lastEnd}`;
+  return `: state ${state}, ${restarts} restarts${ended}`;
+}
+
+export function scrapeStep(row: TargetRow, nowMs: number): Step {
+  if (row.health === "unknown" || row.lastScrapeMs === 0) {
+    return { step: "last scrape", ok: null, detail: row.error === "" ? "it has not been scraped yet" : row.error };
+  }
+  const when = `${ageOf(nowMs - row.lastScrapeMs)} ago`;
+  if (row.health === "up") {
+    const detail = `${row.samples} samples in ${Math.round(row.durationMs)} ms, ${when}`;
+    return { step: "last scrape", ok: true, detail };
+  }
+  return { step: "last scrape", ok: false, detail: `${row.error} (${when})` };
+}
+
+/**
+ * What is known of the way out. The service sees how much a collector holds and what exporters are there; which sink
+ * has taken which record is in the exporters' own ledgers, so a clear answer here is about the collector as a whole.
+ */
+export function deliveryStep(collector: CollectorRow, exporters: readonly RegistryRecord[]): Step {
+  const held = collector.load["unacknowledgedRecords"];
+  const shown = exportersOf(exporters);
+  if (held === undefined) {
+    return { step: "delivery", ok: null, detail: `the collector does not tell what it holds; ${shown}` };
+  }
+  if (held > 0) {
+    const detail = `${held} records of the collector wait for an acknowledgement; ${shown}`;
+    return { step: "delivery", ok: exporters.length === 0 ? false : null, detail };
+  }
+  const detail = `an exporter has acknowledged everything that the collector sent; ${shown}; `
+    + "whether each sink has taken it is not known here";
+  return { step: "delivery", ok: true, detail };
+}
+
+function exportersOf(exporters: readonly RegistryRecord[]): string {
+  if (exporters.length === 0) return "no exporter is in the registry";
+  const lags = exporters.flatMap(({ load }) => load["lagBytes"] ?? []);
+  const behind = lags.length === 0 ? "" : `, the slowest sink ${Math.max(...lags)} bytes behind`;
+  return `${exporters.length} ${exporters.length === 1 ? "exporter" : "exporters"} in the registry${behind}`;
+}
+
+function ageOf(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
