@@ -8,7 +8,7 @@ test("only loopback addresses are served", () => {
     assert.throws(() => requireLoopback({ host, port: 7070 }), { name: "UserError" });
   }
   assert.throws(() => requireLoopback({ host: "0.0.0.0", port: 7070 }), {
-    message: "Cannot listen on 0.0.0.0:7070: there are no tokens yet, so only this machine may be served; "
-      + "choose 127.0.0.1:7070",
+    message: "Cannot listen on 0.0.0.0:7070: without tokens only this machine may be served; "
+      + "name a file of them with --tokens, or choose 127.0.0.1:7070",
   });
 });

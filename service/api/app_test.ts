@@ -1,3 +1,5 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeLogger } from "../../core/telemetry/log.ts";
@@ -36,13 +38,21 @@ function appWith(over: Partial<ApiDeps> = {}) {
   return makeApp({
     metrics: new Registry(),
     log: makeLogger("test", "silent"),
+    authenticator: null,
+    resources: new OpenAPIHono(),
     readiness: () => ({ ready: false, reason: "the store has not been read yet" }),
     targets: () => rows,
     collectors: () => Promise.resolve([]),
     exporters: () => [],
+    streams: new Hono(),
+    guards: new Hono(),
+    oldApi: new Hono(),
+    diagnosis: new Hono(),
     status: () =>
       Promise.resolve(serviceStatus({
         store: { synced: true, reason: "" },
+        leader: { leading: true, epoch: 3, leader: "one" },
+        guards: [],
         files: [
           { path: "a.yaml", state: "ok", problems: [], effectiveVersion: "1" },
           {
@@ -76,6 +86,16 @@ test("targets are filtered by each of their places, by health and by collector",
   assert.deepEqual(await podsOf("?metric=none"), []);
 });
 
+test("targets come in pages when a limit is given", async () => {
+  const first = await (await appWith().request("/v1/targets?limit=3")).json() as {
+    targets: TargetRow[];
+    continue: string;
+  };
+  assert.deepEqual(first.targets.map(({ pod }) => pod), ["d", "a", "b"]);
+  assert.deepEqual(await podsOf(`?limit=3&continue=${first.continue}`), ["c"]);
+  assert.equal((await appWith().request("/v1/targets?limit=no")).status, 400);
+});
+
 test("a filter that does not exist, or a value that cannot be, is a problem", async () => {
   const check = async (query: string, detail: string) => {
     const answer = await appWith().request(`/v1/targets${query}`);
@@ -92,6 +112,8 @@ test("the status counts documents and targets and names each problem's place", a
   const answer = await appWith().request("/v1/status");
   assert.deepEqual(await answer.json(), {
     store: { synced: true, reason: "" },
+    leader: { leading: true, epoch: 3, leader: "one" },
+    guards: [],
     documents: { ok: 1, invalid: 1, "stale-version": 0, conflict: 0 },
     problems: [{ path: "b.yaml", line: 3, column: 4, message: "no" }],
     targets: { up: 2, down: 1, unknown: 0, unresolved: 1 },

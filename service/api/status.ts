@@ -1,12 +1,18 @@
 import type { FileStatus } from "../../core/config/catalog.ts";
 import type { ConfigProblem } from "../../core/config/document.ts";
+import type { Hold } from "../guards/hold.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetHealth, TargetRow } from "../health/target_rows.ts";
+import type { LeadershipStatus } from "../leader/leader.ts";
 
 /** The system at a glance, as `GET /v1/status` shows it. */
 export interface ServiceStatus {
   /** Whether the store can be read; `reason` says why not. */
   readonly store: { readonly synced: boolean; readonly reason: string };
+  /** Who reconciles: whether this service does, the epoch, and the leader's id ("" while none is known). */
+  readonly leader: LeadershipStatus;
+  /** Changes that are held until somebody confirms them. */
+  readonly guards: readonly Hold[];
   /** Number of files by state: `ok`, `invalid`, `stale-version`, `conflict`. */
   readonly documents: Readonly<Record<string, number>>;
   /** Everything that keeps a file from taking effect as it stands. */
@@ -32,13 +38,17 @@ export function countTargets(rows: readonly TargetRow[]): Record<TargetHealth, n
 
 export function serviceStatus(inputs: {
   readonly store: ServiceStatus["store"];
+  readonly leader: LeadershipStatus;
+  readonly guards: readonly Hold[];
   readonly files: readonly FileStatus[];
   readonly targets: readonly TargetRow[];
   readonly collectors: readonly CollectorRow[];
 }): ServiceStatus {
-  const { store, files, targets, collectors } = inputs;
+  const { store, leader, guards, files, targets, collectors } = inputs;
   return {
     store,
+    leader,
+    guards,
     documents: countDocuments(files),
     problems: files.flatMap((file) => file.problems),
     targets: countTargets(targets),

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** Anything that YAML holds. */
 type Value = string | number | boolean | null | readonly Value[] | { readonly [key: string]: Value };
@@ -57,7 +57,7 @@ interface Edit {
 
 function changed(current: Value, [step = 0, ...rest]: readonly number[], edit: Edit): Value {
   if (typeof current !== "object" || current === null) return current;
-  const entries = Object.entries(current) as [string, Value][];
+  const entries = Object.entries<Value>(current);
   const index = entries.length === 0 ? -1 : step % entries.length;
   const [name, member] = entries[index] ?? [edit.key, edit.value];
   const goesDeeper = rest.length > 0 && typeof member === "object" && member !== null && index >= 0;
@@ -71,7 +71,7 @@ function changed(current: Value, [step = 0, ...rest]: readonly number[], edit: E
       ...removes ? [] : [next],
     );
   }
-  if (adds) return { ...current, [edit.key]: edit.value };
+  if (adds) return Object.fromEntries([...entries, [edit.key, edit.value]]);
   return Object.fromEntries(entries.flatMap((entry) => entry[0] !== name ? [entry] : removes ? [] : [[name, next]]));
 }
 
