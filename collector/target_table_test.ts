@@ -110,7 +110,15 @@ test("the status is that of the last scrape", async () => {
     await scrape;
   }
   assert.deepEqual(table.statuses(), [
-    { ...status, health: "down", lastScrapeMs: 2000, durationMs: 5, samples: 0, error: "HTTP 503" },
+    {
+      ...status,
+      health: "down",
+      lastScrapeMs: 2000,
+      durationMs: 5,
+      samples: 0,
+      bodyBytes: upResult.bodyBytes,
+      error: "HTTP 503",
+    },
   ]);
   assert.deepEqual(table.countByHealth(), { up: 0, down: 1, unknown: 0 });
 });

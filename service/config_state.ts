@@ -1,7 +1,7 @@
 import { Catalog, type CatalogChange, type FileStatus } from "../core/config/catalog.ts";
 import { isIntact } from "../core/config/collection.ts";
-import { type DocumentKey, keyOfPath } from "../core/config/key.ts";
-import type { StoreEvent } from "../core/store/store.ts";
+import { type DocumentKey, documentPath, keyOfPath } from "../core/config/key.ts";
+import type { Entry, StoreEvent } from "../core/store/store.ts";
 import type { StoredCollection, View } from "./reconcile/view.ts";
 
 type ConfigView = Pick<View, "metrics" | "collectors" | "collections" | "unreadable" | "synced">;
@@ -13,7 +13,9 @@ type ConfigView = Pick<View, "metrics" | "collectors" | "collections" | "unreada
 export class ConfigState {
   readonly catalog: Catalog;
   readonly #collections = new Map<string, { readonly text: string; readonly revision: string | null }>();
+  readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<() => void>();
+  readonly #keyListeners = new Set<(keys: readonly DocumentKey[]) => void>();
   #everSynced = false;
 
   constructor(options: { readonly frequencyMinSeconds: number }) {
@@ -28,7 +30,9 @@ export class ConfigState {
   /** Takes one event of the store and returns what it changed among the documents. */
   apply(event: StoreEvent): CatalogChange[] {
     const collectionChanged = this.#applyToCollections(event);
+    const changedKey = this.#applyToEntries(event);
     const changes = this.catalog.apply(event);
+    this.#report(changes, changedKey);
     if (event.type === "synced") this.#everSynced = true;
     const changed = collectionChanged || changes.length > 0 || event.type === "synced" || event.type === "unavailable";
     if (this.#everSynced && changed) { for (const listener of this.#listeners) listener(); }
@@ -41,6 +45,17 @@ export class ConfigState {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Calls back with the documents that were changed, or whose files were. Returns what ends it. */
+  onDocuments(listener: (keys: readonly DocumentKey[]) => void): () => void {
+    this.#keyListeners.add(listener);
+    return () => void this.#keyListeners.delete(listener);
+  }
+
+  /** The file of a document as it was last seen, whether it is in force or not; null without one. */
+  entryOf(key: DocumentKey): Entry | null {
+    return this.#entries.get(documentPath(key)) ?? null;
+  }
+
   view(): ConfigView {
     const statuses = this.catalog.statuses();
     const states = new Map(statuses.map((status) => [status.path, status.state]));
@@ -51,6 +66,26 @@ export class ConfigState {
       unreadable: statuses.flatMap((status) => this.#unreadable(status)),
       synced: this.catalog.synced,
     };
+  }
+
+  /** Returns the document whose file is another than before. */
+  #applyToEntries(event: StoreEvent): DocumentKey | null {
+    if (event.type === "delete") return this.#entries.delete(event.path) ? keyOfPath(event.path) : null;
+    if (event.type !== "put") return null;
+    const { entry } = event;
+    const key = keyOfPath(entry.path);
+    if (key === null || this.#entries.get(entry.path)?.revision === entry.revision) return null;
+    this.#entries.set(entry.path, entry);
+    return key;
+  }
+
+  #report(changes: readonly CatalogChange[], changedKey: DocumentKey | null): void {
+    const keys = new Map(changedKey === null ? [] : [[documentPath(changedKey), changedKey]]);
+    for (const change of changes) {
+      const key = "key" in change ? change.key : keyOfPath("path" in change ? change.path : change.status.path);
+      if (key !== null) keys.set(documentPath(key), key);
+    }
+    if (keys.size > 0) { for (const listener of this.#keyListeners) listener([...keys.values()]); }
   }
 
   /** Returns whether a collection file is another than before. */

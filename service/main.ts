@@ -9,16 +9,27 @@ import { serveHttp } from "../core/runtime/http.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { formatAddress, parseAddress } from "../core/runtime/system_net.ts";
-import { openVolume } from "../core/store/volume_store.ts";
-import { makeLogger } from "../core/telemetry/log.ts";
+import { openStore } from "../core/store/open_store.ts";
+import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
 import { version } from "../core/version.ts";
 import { makeApp } from "./api/app.ts";
+import { diagnosisRoutes } from "./api/diagnosis_routes.ts";
+import { DocumentWatches } from "./api/document_watch.ts";
+import { oldApiRoutes } from "./api/old/routes.ts";
+import { resourceRoutes } from "./api/resources.ts";
+import { Tokens } from "./api/tokens.ts";
 import { prepareDataFolder } from "./data_folder.ts";
+import { guardDefaults } from "./guards/guard.ts";
+import { guardRoutes } from "./guards/routes.ts";
+import { openLeader } from "./leader/open_leader.ts";
 import { requireLoopback } from "./loopback.ts";
 import { openOrchestrator } from "./open_orchestrator.ts";
 import { defaultName, serviceCommand, type ServiceOptions, supported } from "./options.ts";
 import { Service } from "./service.ts";
+import { CollectorRegistry } from "./stream/collector_registry.ts";
+import { StreamHub } from "./stream/hub.ts";
+import { streamRoutes } from "./stream/routes.ts";
 
 const program = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
@@ -36,12 +47,14 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   const log = makeLogger("service", options.logLevel);
   const { clock, fs } = systemEnv;
   const listen = parseAddress(options.listen);
-  requireLoopback(listen);
+  if (options.tokens === undefined) requireLoopback(listen);
   if (options.orchestrator === "process") await prepareDataFolder(fs, options.data);
 
   await using opened = new AsyncDisposableStack();
-  const volume = resolve(options.volume);
-  const store = await openVolume({ root: volume, env: systemEnv, log });
+  const tokens = options.tokens === undefined ? null : await openTokens(resolve(options.tokens), log);
+  if (tokens !== null) opened.defer(() => tokens.close());
+  const place = { volume: options.volume && resolve(options.volume), store: options.store };
+  const store = await openStore({ ...place, env: systemEnv, log });
   opened.defer(() => store.close());
   const registry = makeRegistry({ store, clock, log });
   const metrics = makeMetrics("service");
@@ -52,29 +65,60 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     log,
     metrics,
     frequencyMinSeconds: options.frequencyMin,
+    guard: { ...guardDefaults, share: options.guardShare },
     makeOrchestrator: (onRestart) =>
-      openOrchestrator({ ...options, volume, data: resolve(options.data), script: program, log, onRestart }),
+      openOrchestrator({ ...options, ...place, data: resolve(options.data), script: program, log, onRestart }),
+  });
+  const hub = new StreamHub({ feed: service.feed, clock, metrics });
+  const collectors = new CollectorRegistry(store, clock);
+  const streams = streamRoutes({ hub, store, collectors, services: () => service.services() });
+  const { documents } = service;
+  const watches = new DocumentWatches({ documents, clock });
+  const frequencyMinSeconds = options.frequencyMin;
+  const oldApi = oldApiRoutes({ documents, clock, log, frequencyMinSeconds, storeRead: () => service.storeRead() });
+  const diagnosis = diagnosisRoutes({
+    clock,
+    frequencyMinSeconds,
+    events: service.events,
+    explainView: () => service.explainView(),
+    sources: () => service.sources(),
+    metric: (key) => documents.get(key)?.document ?? null,
   });
   const app = makeApp({
     metrics,
     log,
+    authenticator: tokens,
     readiness: () => service.readiness(),
     targets: () => service.targets(),
     collectors: () => service.collectors(),
     exporters: () => service.exporters(),
+    resources: resourceRoutes({ documents, watches }),
+    streams,
+    oldApi,
+    diagnosis: diagnosis.app,
+    guards: guardRoutes(service.holds),
     status: () => service.status(),
   });
   // The address comes first: a second service on the same port must not start collectors.
   const listener = await serveHttp(listen, (request) => app.fetch(request));
   opened.defer(() => listener.close());
   opened.defer(() => service.close());
-  await service.start();
-  const identity = recordOf(options, listener.address, Buffer.from(systemEnv.random.bytes(8)).toString("hex"));
-  const registration = await registry.register(() => ({ ...identity, load: { targets: service.targets().length } }));
+  opened.defer(() => hub.close());
+  opened.defer(() => diagnosis.close());
+  opened.defer(() => watches.close());
+  const instance = Buffer.from(systemEnv.random.bytes(8)).toString("hex");
+  const identity = recordOf(options, listener.address, instance);
+  await service.start(openLeader({ ...options, ...place, store, log, holder: identity.id, instance }));
+  const registration = await registry.register(() => ({ ...identity, load: service.load() }));
   opened.defer(() => registration.close());
-  log.info({ address: formatAddress(listener.address), volume }, "serving");
+  log.info({ address: formatAddress(listener.address), ...place }, "serving");
   await aborted(stop);
   log.info("stopping");
+}
+
+function openTokens(path: string, log: Logger): Promise<Tokens> {
+  const { fs, clock } = systemEnv;
+  return Tokens.open(path, { fs, clock, log, environment: process.env });
 }
 
 /** What the service tells of itself, but for its load. */

@@ -32,7 +32,7 @@ test("what cannot be served is told in one line, with exit code 1", async () => 
     assert.equal(log.trim().split("\n").length, 1);
   };
   await Promise.all([
-    check("listen", ["--listen", "0.0.0.0:0"], /^bcs-metric: Cannot listen on 0\.0\.0\.0:0: there are no tokens yet/),
+    check("listen", ["--listen", "0.0.0.0:0"], /^bcs-metric: Cannot listen on 0\.0\.0\.0:0: without tokens only this/),
     check("volume", ["--volume", `${file}-none`], /^bcs-metric: Cannot use ".*none" as the volume: /),
     check("data", ["--data", join(file, "data")], /^bcs-metric: Cannot use ".*" as the data folder: .*--data/),
   ]);

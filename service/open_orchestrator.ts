@@ -1,5 +1,6 @@
 import type { Child } from "../core/runtime/child.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
+import type { StorePlace } from "../core/store/store_place.ts";
 import type { Logger, LogLevel } from "../core/telemetry/log.ts";
 import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
 import type { Orchestrator } from "./orchestrator/orchestrator.ts";
@@ -7,11 +8,10 @@ import { collectorLogPath, startCollectorProcess } from "./orchestrator/process/
 import { LogKeeper } from "./orchestrator/process/log_keeper.ts";
 import { type Instance, makeProcessOrchestrator } from "./orchestrator/process/process_orchestrator.ts";
 
-export interface OrchestratorOptions {
+export interface OrchestratorOptions extends StorePlace {
   readonly orchestrator: "process" | "none";
   /** The program whose subcommand `collector` runs a collector. */
   readonly script: string;
-  readonly volume: string;
   readonly data: string;
   readonly exporter?: string | undefined;
   readonly frequencyMin: number;

@@ -2,8 +2,11 @@ import { hostname } from "node:os";
 import { z } from "zod";
 import { frequencyMinSecondsDefault } from "../core/config/document.ts";
 import { nameBytesMax } from "../core/config/names.ts";
-import { addressText, logLevelOption, safeNameText } from "../core/option_types.ts";
+import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import { type CommandDefinition, type OptionDefinitions, OptionError, type OptionValues } from "../core/options.ts";
+import { placeProblem } from "../core/store/store_place.ts";
+import { guardDefaults } from "./guards/guard.ts";
+import { leaseMsDefault } from "./leader/leader.ts";
 
 const orchestrators = ["process", "kubernetes", "mesos", "docker", "none"] as const;
 
@@ -13,15 +16,16 @@ const options = {
     help: "the configuration volume",
     schema: z.string().min(1, { error: "must name a folder" }).optional(),
   },
-  store: {
-    value: "etcd://HOST:PORT",
-    help: "an etcd in place of the volume (not built yet)",
-    schema: z.string().optional(),
-  },
+  store: storeOption,
   listen: {
     value: "HOST:PORT",
-    help: "where the API, /metrics, /healthz and /readyz are served; this machine only, since there are no tokens yet",
+    help: "where the API, /metrics, /healthz and /readyz are served; without --tokens this machine only",
     schema: addressText.default("127.0.0.1:7070"),
+  },
+  tokens: {
+    value: "FILE",
+    help: "YAML file of the bearer tokens that the API asks for; read anew when it changes",
+    schema: z.string().min(1, { error: "must name a file" }).optional(),
   },
   orchestrator: {
     value: orchestrators.join("|"),
@@ -35,13 +39,23 @@ const options = {
   },
   exporter: {
     value: "HOST:PORT",
-    help: "the exporter that the collectors send to; without one they find it in the registry on the volume",
+    help: "the exporter that the collectors send to; without one they find it in the registry",
     schema: addressText.optional(),
   },
   frequencyMin: {
     value: "SECONDS",
     help: "lowest frequency of a metric",
     schema: z.coerce.number().int().min(1).default(frequencyMinSecondsDefault),
+  },
+  leaseSeconds: {
+    value: "SECONDS",
+    help: "how long the leader's lease lasts without renewal; the same for all services of a store",
+    schema: z.coerce.number().min(1).max(3600).default(leaseMsDefault / 1000),
+  },
+  guardShare: {
+    value: "SHARE",
+    help: "share of a namespace's targets, 0 to 1, that may be removed in one change; more waits for a confirmation",
+    schema: z.coerce.number().min(0).max(1).default(guardDefaults.share),
   },
   name: {
     value: "NAME",
@@ -58,22 +72,21 @@ export const serviceCommand: CommandDefinition<typeof options> = {
   options,
 };
 
-export interface ServiceOptions extends Omit<OptionValues<typeof options>, "volume" | "store" | "orchestrator"> {
-  readonly volume: string;
+export interface ServiceOptions extends Omit<OptionValues<typeof options>, "orchestrator"> {
   readonly orchestrator: "process" | "none";
 }
 
 /**
  * The options, as far as they can be served.
- * @throws OptionError for what is not built yet, and without a volume.
+ * @throws OptionError for what is not built yet, and unless there is one store.
  */
-export function supported({ store, volume, orchestrator, ...rest }: OptionValues<typeof options>): ServiceOptions {
-  if (store !== undefined) throw new OptionError(`Cannot use --store ${store}: it is not built yet; use --volume DIR`);
-  if (volume === undefined) throw new OptionError("Cannot do without --volume (or BCS_METRIC_VOLUME): the volume");
+export function supported({ orchestrator, ...rest }: OptionValues<typeof options>): ServiceOptions {
+  const problem = placeProblem(rest);
+  if (problem !== null) throw new OptionError(problem);
   if (orchestrator !== "process" && orchestrator !== "none") {
     throw new OptionError(`Cannot use --orchestrator ${orchestrator}: it is not built yet; use process or none`);
   }
-  return { ...rest, volume, orchestrator };
+  return { ...rest, orchestrator };
 }
 
 /** `<host>-<port>`, with whatever is not allowed in a name left out. */

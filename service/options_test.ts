@@ -18,13 +18,22 @@ test("a volume is all that has to be said", async () => {
   ]);
 });
 
+test("an etcd takes the place of the volume", async () => {
+  const { volume, store } = await read("--store", "etcd://127.0.0.1:2379/team");
+  assert.deepEqual([volume, store], [undefined, "etcd://127.0.0.1:2379/team"]);
+});
+
 test("what is not built yet, and what cannot be, is refused in one line", async () => {
   const check = (argv: string[], message: string) => assert.rejects(read(...argv), { name: "OptionError", message });
-  await check([], "Cannot do without --volume (or BCS_METRIC_VOLUME): the volume");
   await check(
-    ["--store", "etcd://127.0.0.1:2379"],
-    "Cannot use --store etcd://127.0.0.1:2379: it is not built yet; use --volume DIR",
+    [],
+    "Cannot do without --volume (or BCS_METRIC_VOLUME): the volume; or --store (BCS_METRIC_STORE): an etcd",
   );
+  await check(
+    ["--volume", "v", "--store", "etcd://127.0.0.1:2379"],
+    'Cannot use both --volume "v" and --store "etcd://127.0.0.1:2379": leave one of them out',
+  );
+  await assert.rejects(read("--store", "127.0.0.1:2379"), /expected etcd:\/\/HOST:PORT/);
   for (const name of ["kubernetes", "mesos", "docker"]) {
     const message = `Cannot use --orchestrator ${name}: it is not built yet; use process or none`;
     await check(["--volume", "v", "--orchestrator", name], message);

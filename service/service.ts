@@ -3,57 +3,108 @@ import type { Clock } from "../core/runtime/env.ts";
 import type { Readiness } from "../core/telemetry/health.ts";
 import type { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
 import { countDocuments, countTargets, type ServiceStatus, serviceStatus } from "./api/status.ts";
+import type { Documents } from "./documents/documents.ts";
+import { makeDocuments } from "./documents/store_documents.ts";
+import { EventLog, EventRecorder } from "./events/mod.ts";
+import type { ExplainView } from "./explain/mod.ts";
+import { guard, type Guarded, type GuardSettings } from "./guards/guard.ts";
+import type { HoldState } from "./guards/hold_state.ts";
+import { forgetHolds, tellHolds } from "./guards/keep_holds.ts";
 import { type CollectorRow, collectorRows } from "./health/collector_rows.ts";
 import { type TargetRow, targetRows } from "./health/target_rows.ts";
-import type { Orchestrator } from "./orchestrator/orchestrator.ts";
+import { asStored } from "./leader/as_stored.ts";
+import type { Leadership, LeadershipStatus } from "./leader/leader.ts";
+import { Term } from "./leader/term.ts";
+import type { Orchestrator, Workload } from "./orchestrator/orchestrator.ts";
 import { carryOut } from "./reconcile/carry_out.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { ReconcileLoop } from "./reconcile/reconcile_loop.ts";
-import type { NamespacePlan } from "./reconcile/view.ts";
+import type { NamespacePlan, View } from "./reconcile/view.ts";
 import { makeServiceMetrics, type ServiceMetrics } from "./service_metrics.ts";
+import type { CollectionFeed } from "./stream/collection_feed.ts";
+import { scopeOf } from "./targets/sources.ts";
+import type { Sources } from "./targets/sources.ts";
 import { World, type WorldDeps } from "./world.ts";
 
 export interface ServiceDeps extends WorldDeps {
   readonly clock: Clock;
   readonly metrics: MetricsRegistry;
-  /** Makes what runs the collectors; `onRestart` is to be called for each that is started anew after it ended. */
+  readonly guard: GuardSettings;
+  /**
+   * Makes what runs the collectors, each time that this service begins to lead; `onRestart` is to be called for each
+   * collector that is started anew after it ended.
+   */
   makeOrchestrator(onRestart: () => void): Orchestrator;
 }
 
 /**
- * The Metric-Service: keeps collections and collectors as the documents want them. It holds nothing that it could not
- * read again: it may be killed and started anew at any moment.
+ * The Metric-Service: shows how everything is, and, as long as it leads, keeps collections and collectors as the
+ * documents want them. It holds nothing that it could not read again: it may be killed and started anew at any moment.
  */
 export class Service {
+  /** For the APIs. */
+  readonly documents: Documents;
+  /** What happened lately. */
+  readonly events: EventLog;
   readonly #deps: ServiceDeps;
+  readonly #recorder: EventRecorder;
   readonly #world: World;
-  readonly #orchestrator: Orchestrator;
+  readonly #term: Term;
   readonly #metrics: ServiceMetrics;
   readonly #loop: ReconcileLoop;
-  /** As last planned; null before the first time. */
+  #leadership: Leadership | null = null;
+  /** As last planned. */
+  #planned: readonly NamespacePlan[] = [];
+  /** The workloads as last planned, by scope. */
+  #workloads: ReadonlyMap<string, Workload> = new Map();
+  /** As last planned, with what the store says of it; null before the first time. */
   #namespaces: readonly NamespacePlan[] | null = null;
 
   constructor(deps: ServiceDeps) {
     this.#deps = deps;
-    this.#world = new World(deps);
+    this.events = new EventLog({
+      epoch: Math.floor(deps.clock.wallMs()).toString(36),
+      wallMs: () => deps.clock.wallMs(),
+    });
+    this.#recorder = new EventRecorder(this.events);
+    this.#world = new World({ ...deps, recorder: this.#recorder });
+    const world = this.#world;
+    this.documents = makeDocuments({ ...deps, config: world.config, apply: (event) => world.apply(event) });
     this.#metrics = makeServiceMetrics(deps.metrics, {
       targets: () => countTargets(this.targets()),
       documents: () => countDocuments(this.#world.config.catalog.statuses()),
+      leadership: () => this.leadership(),
+      heldChanges: () => this.holds.all().length,
     });
-    this.#orchestrator = deps.makeOrchestrator(() => this.#metrics.restarted());
+    this.#term = new Term(() => this.#makeOrchestrator(), deps.log, () => this.#loop.changed());
     this.#loop = new ReconcileLoop({ clock: deps.clock, log: deps.log, run: () => this.#reconcile() });
   }
 
-  /** Begins to watch and to reconcile. */
-  async start(): Promise<void> {
-    this.#orchestrator.watch(() => this.#loop.changed());
+  /** Begins to watch, and to reconcile whenever this service leads. The leadership is closed with the service. */
+  async start(leadership: Leadership): Promise<void> {
+    this.#leadership = leadership;
+    leadership.start({
+      onLead: (epoch) => {
+        this.#recorder.leader(leadership.status().leader, `leads with epoch ${epoch}`);
+        this.#loop.changed();
+      },
+      onLapse: () => {
+        this.#recorder.leader("", "this service leads no more");
+        this.#loop.changed();
+      },
+      onSuperseded: () => {
+        this.#recorder.leader(leadership.status().leader, "another service leads");
+        this.#term.end();
+      },
+    });
     await this.#world.start(() => this.#loop.changed());
   }
 
-  /** Ends the reconciliation, then what the orchestrator runs. The store stays open. */
+  /** Ends the reconciliation, then what this service runs, and only then the leadership. The store stays open. */
   async close(): Promise<void> {
     await this.#loop.close();
-    await this.#orchestrator.close();
+    await this.#term.close();
+    await this.#leadership?.close();
     await this.#world.close();
   }
 
@@ -63,6 +114,11 @@ export class Service {
     return this.#namespaces === null ? { ready: false, reason: "nothing has been reconciled yet" } : { ready: true };
   }
 
+  /** Whether the store has been read completely since this process began. */
+  storeRead(): boolean {
+    return this.#world.config.everSynced;
+  }
+
   targets(): TargetRow[] {
     return targetRows(this.#namespaces ?? [], this.#world.reports);
   }
@@ -70,7 +126,7 @@ export class Service {
   async collectors(): Promise<CollectorRow[]> {
     return collectorRows({
       namespaces: this.#namespaces ?? [],
-      workloads: await this.#orchestrator.list(),
+      workloads: await this.#term.orchestrator?.list() ?? [],
       records: this.#world.collectors,
       reports: this.#world.reports,
     });
@@ -80,34 +136,112 @@ export class Service {
     return this.#world.exporters;
   }
 
+  /** Where targets come from; null while not everything has been read. */
+  sources(): Sources | null {
+    return this.#world.sources;
+  }
+
+  /** What an explanation looks at; null while not everything has been read. */
+  async explainView(): Promise<ExplainView | null> {
+    const { sources, config: { catalog } } = this.#world;
+    if (sources === null) return null;
+    return {
+      metrics: catalog.documents("Metric"),
+      files: catalog.statuses(),
+      sources,
+      targets: this.targets(),
+      collectors: await this.collectors(),
+      exporters: this.exporters(),
+      nowMs: this.#deps.clock.wallMs(),
+    };
+  }
+
+  services(): readonly RegistryRecord[] {
+    return this.#world.services;
+  }
+
+  /** What it tells of itself in the registry. */
+  load(): Record<string, number> {
+    const { leading, epoch } = this.leadership();
+    const targets = (this.#namespaces ?? []).reduce((sum, plan) => sum + plan.targets.length, 0);
+    return { targets, leading: leading ? 1 : 0, epoch };
+  }
+
+  leadership(): LeadershipStatus {
+    return this.#leadership?.status() ?? { leading: false, epoch: 0, leader: "" };
+  }
+
+  /** Changes that wait for a confirmation. */
+  get holds(): HoldState {
+    return this.#world.holds;
+  }
+
+  /** What the collections are now, for the streams to collectors. */
+  get feed(): CollectionFeed {
+    return this.#world.feed;
+  }
+
   async status(): Promise<ServiceStatus> {
     return serviceStatus({
       store: this.#world.storeState,
+      leader: this.leadership(),
+      guards: this.holds.all(),
       files: this.#world.config.catalog.statuses(),
       targets: this.targets(),
       collectors: await this.collectors(),
     });
   }
 
-  /** Returns whether everything was done. */
+  /** Returns whether everything was done that this service is to do. */
   async #reconcile(): Promise<boolean> {
     const view = this.#world.view();
     // What is still missing makes itself known.
     if (view === null) return true;
-    const { store, log, clock } = this.#deps;
+    const { clock, log } = this.#deps;
     const startedMs = clock.monotonicMs();
-    const plan = reconcile({ ...view, previous: this.#namespaces ?? [] });
+    const { plan, held } = this.#plan({ ...view, previous: this.#planned });
+    this.#loop.wakeAfter(plan.nextLookMs - clock.wallMs());
+    if (!this.#mayAct()) {
+      this.#namespaces = asStored(plan.namespaces, view.collections);
+      return true;
+    }
     this.#namespaces = plan.namespaces;
+    const holding = { holds: this.holds, log, mayAct: () => this.#mayAct() };
+    let failures = await tellHolds(held, holding);
     const done = await carryOut(plan, view.synced, {
-      store,
+      store: this.#deps.store,
       log,
-      orchestrator: this.#orchestrator,
+      orchestrator: this.#term.begin(),
+      mayAct: () => this.#mayAct(),
       onChange: (event) => this.#world.apply(event),
     });
+    failures += done.failures;
+    // A confirmation stays until what it allows is done.
+    if (failures === 0 && !done.fenced) failures += await forgetHolds(held, holding);
     const durationMs = clock.monotonicMs() - startedMs;
-    this.#metrics.reconciled(durationMs, done.failures);
+    this.#metrics.reconciled(durationMs, failures);
     this.#metrics.changed(done.written, done.removed);
     if (done.written + done.removed > 0) log.info({ ...done, durationMs: Math.round(durationMs) }, "reconciled");
-    return done.failures === 0;
+    return failures === 0;
+  }
+
+  /** What is to be done, but for what the guard holds. */
+  #plan(view: View): Guarded {
+    const plan = reconcile(view, this.#deps.clock.wallMs());
+    const inputs = { plan, view, holds: this.holds.byScope(), workloads: this.#workloads };
+    const guarded = guard(inputs, this.#deps.guard);
+    this.#planned = guarded.plan.namespaces;
+    this.#workloads = new Map(guarded.plan.workloads.map((workload) => [scopeOf(workload), workload]));
+    return guarded;
+  }
+
+  #mayAct(): boolean {
+    return this.#leadership?.mayAct() ?? false;
+  }
+
+  #makeOrchestrator(): Orchestrator {
+    const orchestrator = this.#deps.makeOrchestrator(() => this.#metrics.restarted());
+    orchestrator.watch(() => this.#loop.changed());
+    return orchestrator;
   }
 }

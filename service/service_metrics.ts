@@ -17,6 +17,9 @@ export interface ServiceReadings {
   targets(): Readonly<Record<string, number>>;
   /** Number of files by state. */
   documents(): Readonly<Record<string, number>>;
+  leadership(): { readonly leading: boolean; readonly epoch: number };
+  /** Number of changes that wait for a confirmation. */
+  heldChanges(): number;
 }
 
 /** The service's own metrics. */
@@ -36,6 +39,9 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
   });
   gauge(registry, "targets", "Targets by health.", "health", () => readings.targets());
   gauge(registry, "documents", "Configuration files by state.", "state", () => readings.documents());
+  single(registry, "leading", "Whether this service leads: 1 or 0.", () => readings.leadership().leading ? 1 : 0);
+  single(registry, "leader_epoch", "The leader's epoch, as far as it is known.", () => readings.leadership().epoch);
+  single(registry, "held_changes", "Changes held until somebody confirms them.", () => readings.heldChanges());
   return {
     reconciled(durationMs, failureCount) {
       reconciliations.inc();
@@ -65,6 +71,17 @@ function gauge(
     collect() {
       this.reset();
       for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count);
+    },
+  });
+}
+
+function single(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name: `${prefix}_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
     },
   });
 }

@@ -10,6 +10,8 @@ import type { Store } from "../core/store/store.ts";
 import { openVolume } from "../core/store/volume_store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
 import { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
+import { guardDefaults } from "./guards/guard.ts";
+import { leadsAlone } from "./leader/testing/alone.ts";
 import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
 import { type Workload, workloadPath } from "./orchestrator/orchestrator.ts";
 import { Service } from "./service.ts";
@@ -28,24 +30,9 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "bcs-metric-service-"));
   lines.length = 0;
   workloads = new Map();
-  metrics = new MetricsRegistry();
-  registry = new FakeRegistry();
   const log = makeLogger("service", "info", { write: (line) => void lines.push(line) });
   store = await openVolume({ root, env: systemEnv, log });
-  service = new Service({
-    store,
-    registry,
-    clock: systemEnv.clock,
-    log,
-    metrics,
-    frequencyMinSeconds: 60,
-    makeOrchestrator: () => ({
-      ...makeNoneOrchestrator(),
-      apply: (workload) => Promise.resolve(void workloads.set(workloadPath(workload), workload)),
-      delete: (key) => Promise.resolve(void workloads.delete(workloadPath(key))),
-      list: () => Promise.resolve([...workloads.values()].map((workload) => ({ ...workload, instances: [] }))),
-    }),
-  });
+  service = makeService();
 });
 afterEach(async () => {
   await service.close();
@@ -53,8 +40,29 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
+function makeService(): Service {
+  metrics = new MetricsRegistry();
+  registry = new FakeRegistry();
+  const log = makeLogger("service", "info", { write: (line) => void lines.push(line) });
+  return new Service({
+    store,
+    registry,
+    clock: systemEnv.clock,
+    log,
+    metrics,
+    frequencyMinSeconds: 60,
+    guard: guardDefaults,
+    makeOrchestrator: () => ({
+      ...makeNoneOrchestrator(),
+      apply: (workload) => Promise.resolve(void workloads.set(workloadPath(workload), workload)),
+      delete: (key) => Promise.resolve(void workloads.delete(workloadPath(key))),
+      list: () => Promise.resolve([...workloads.values()].map((workload) => ({ ...workload, instances: [] }))),
+    }),
+  });
+}
+
 async function start(): Promise<void> {
-  await service.start();
+  await service.start(leadsAlone());
   for (const module of ["service", "collector", "exporter"] as const) registry.set(module, []);
 }
 
@@ -114,6 +122,7 @@ test("what collectors tell shows in targets, status and metrics", async () => {
   await writeCart(1);
   await start();
   await eventually(() => service.targets().length === 1);
+  await eventually(async () => /^bcs_metric_service_reconcile_total [1-9]/m.test(await metrics.metrics()));
   registry.set("collector", [recordOf("collector", "c1.shop.one-0", { load: { unacknowledgedRecords: 2 } })]);
   const told = {
     pod: "cart-0",
@@ -135,10 +144,10 @@ test("what collectors tell shows in targets, status and metrics", async () => {
   assert.deepEqual(status.targets, { up: 0, down: 1, unknown: 0, unresolved: 0 });
   const [collector] = await service.collectors();
   assert.deepEqual([collector?.name, collector?.load], ["one-0", { unacknowledgedRecords: 2 }]);
+  // The second collection may be written after the first one's target is known.
+  await eventually(async () => /^bcs_metric_service_documents{state="ok"} 5$/m.test(await metrics.metrics()));
   const exposition = await metrics.metrics();
   assert.match(exposition, /^bcs_metric_service_targets{health="down"} 1$/m);
-  assert.match(exposition, /^bcs_metric_service_documents{state="ok"} 5$/m);
-  assert.match(exposition, /^bcs_metric_service_reconcile_total [1-9]/m);
 });
 
 test("a collection that is edited or removed comes back as it was, and generations only grow", async () => {
@@ -206,4 +215,30 @@ test("while the volume is gone everything stays as it is", async () => {
   }
   await eventually(() => service.readiness().ready);
   assert.match(await collection("one-1") ?? "", /generation 1\./);
+});
+
+test("mass deletion is held, whatever restarts, and happens once it is confirmed", async () => {
+  await writeCart(12);
+  await start();
+  const before = await eventually(() => collection("one-0"));
+  await eventually(() => service.readiness().ready);
+  await rm(join(root, "c1/application/shop/cart.yaml"));
+  const hold = await eventually(() => service.holds.all()[0] ?? false);
+  assert.deepEqual([hold.reason, hold.targetsAfter], ["it removes 12 of 12 targets at once", 0]);
+  assert.match(await metrics.metrics(), /^bcs_metric_service_held_changes 1$/m);
+  assert.deepEqual((await service.status()).guards, [hold]);
+  assert.match(lines.join(""), /"msg":"a change is held until somebody confirms it/);
+
+  await service.close();
+  service = makeService();
+  await start();
+  await eventually(() => service.readiness().ready);
+  assert.equal(await collection("one-0"), before);
+  assert.equal(service.targets().length, 12);
+  assert.equal(workloads.get("c1/shop/one")?.replicas, 2);
+
+  assert.equal(await service.holds.confirm(hold, hold.hash, "ann"), "confirmed");
+  await eventually(async () => !(await collection("one-0"))?.includes("10.0.0.1"));
+  await eventually(() => service.holds.all().length === 0);
+  assert.match(lines.join(""), /"confirmedBy":"ann","msg":"a held change was confirmed and carried out"/);
 });

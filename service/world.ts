@@ -2,16 +2,20 @@ import { logCatalogChanges } from "../core/config/catalog_log.ts";
 import { isIntact } from "../core/config/collection.ts";
 import type { ConfigDocument } from "../core/config/schema.ts";
 import type { Registry, RegistryRecord } from "../core/registry/records.ts";
+import { keyOfStatusPath } from "../core/registry/status.ts";
 import { type Store, type StoreEvent, systemPrefix } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { ConfigState } from "./config_state.ts";
 import type { Discovery, Snapshot } from "./discovery/discovery.ts";
 import { makeDocumentsDiscovery } from "./discovery/documents.ts";
 import { makeRegistryDiscovery } from "./discovery/registry.ts";
+import type { EventRecorder } from "./events/mod.ts";
+import { HoldState } from "./guards/hold_state.ts";
 import { CollectorRecords } from "./health/collector_records.ts";
 import { StatusState } from "./health/status_state.ts";
 import type { CollectorReports } from "./health/target_rows.ts";
 import type { View } from "./reconcile/view.ts";
+import { CollectionFeed } from "./stream/collection_feed.ts";
 import { scopeOf, Sources } from "./targets/sources.ts";
 
 export interface WorldDeps {
@@ -20,11 +24,17 @@ export interface WorldDeps {
   readonly log: Logger;
   /** Lowest frequency of a metric. */
   readonly frequencyMinSeconds: number;
+  /** Told of what happens. */
+  readonly recorder?: EventRecorder;
 }
 
 /** Everything that the service knows of what is around it, kept up to date by watching. */
 export class World {
   readonly config: ConfigState;
+  /** For the streams to collectors. */
+  readonly feed: CollectionFeed;
+  /** Changes that wait for a confirmation. */
+  readonly holds: HoldState;
   readonly #statuses = new StatusState();
   readonly #deps: WorldDeps;
   readonly #discoveries: readonly Discovery[];
@@ -33,11 +43,15 @@ export class World {
   readonly #watches: { close(): Promise<void> }[] = [];
   #collectors = new CollectorRecords([]);
   #exporters: readonly RegistryRecord[] = [];
+  #services: readonly RegistryRecord[] = [];
+  #onChange = () => {};
   #storeReason = "it has not been read yet";
 
   constructor(deps: WorldDeps) {
     this.#deps = deps;
     this.config = new ConfigState(deps);
+    this.holds = new HoldState(deps.store);
+    this.feed = new CollectionFeed(this.config.catalog);
     this.#discoveries = [makeDocumentsDiscovery(this.config), makeRegistryDiscovery(deps.registry)];
   }
 
@@ -47,6 +61,10 @@ export class World {
 
   get exporters(): readonly RegistryRecord[] {
     return this.#exporters;
+  }
+
+  get services(): readonly RegistryRecord[] {
+    return this.#services;
   }
 
   /** Whether the store can be read, and why not. */
@@ -61,6 +79,12 @@ export class World {
     };
   }
 
+  /** Where targets come from; null while something has never been read completely. */
+  get sources(): Sources | null {
+    if (!this.config.everSynced || this.#snapshots.size < this.#discoveries.length) return null;
+    return new Sources([...this.#snapshots.values()]);
+  }
+
   /** Begins to watch; `onChange` is called after each change that may concern a reconciliation. */
   async start(onChange: () => void): Promise<void> {
     const { store, registry } = this.#deps;
@@ -73,9 +97,10 @@ export class World {
         }),
       );
     }
-    const takeCollectors = (records: readonly RegistryRecord[]) => this.#collectors = new CollectorRecords(records);
-    this.#watches.push(await registry.watch("collector", takeCollectors));
+    this.#onChange = onChange;
+    this.#watches.push(await registry.watch("collector", (records) => this.#takeCollectors(records)));
     this.#watches.push(await registry.watch("exporter", (records) => this.#exporters = records));
+    this.#watches.push(await registry.watch("service", (records) => this.#services = records));
     this.#watches.push(await store.watch("", (event) => this.apply(event)));
   }
 
@@ -95,11 +120,15 @@ export class World {
     const path = event.type === "put" ? event.entry.path : "path" in event ? event.path : "";
     if (path.startsWith(systemPrefix)) {
       this.#applyToStatuses(event);
+      if (this.holds.apply(event)) this.#onChange();
       return;
     }
+    const isNews = this.config.everSynced;
     const changes = this.config.apply(event);
     logCatalogChanges(log, changes);
+    if (isNews) this.#deps.recorder?.documents(changes);
     for (const change of changes) if (change.type === "put") this.#noteGeneration(change.document);
+    this.feed.apply(event);
   }
 
   /**
@@ -107,15 +136,31 @@ export class World {
    * would be taken for gone.
    */
   view(): Omit<View, "previous"> | null {
-    if (!this.config.everSynced || this.#snapshots.size < this.#discoveries.length) return null;
+    const { sources } = this;
+    if (sources === null) return null;
     for (const [scope, generation] of this.#statuses.appliedGenerations()) this.#raiseGeneration(scope, generation);
-    const sources = new Sources([...this.#snapshots.values()]);
-    return { ...this.config.view(), sources, generations: this.#generations };
+    return { ...this.config.view(), sources, generations: this.#generations, reports: this.reports };
+  }
+
+  /** Who comes and who goes matters to a reconciliation; a renewed record does not. */
+  #takeCollectors(records: readonly RegistryRecord[]): void {
+    const before = new Set(this.#collectors.all.map((record) => record.id));
+    this.#collectors = new CollectorRecords(records);
+    this.#deps.recorder?.collectors(records);
+    if (records.length !== before.size || records.some((record) => !before.has(record.id))) this.#onChange();
   }
 
   #applyToStatuses(event: StoreEvent): void {
+    const key = event.type === "put" ? keyOfStatusPath(event.entry.path) : null;
+    const confirmed = () =>
+      key === null ? undefined : this.#statuses.get(key.clusterId, key.namespace, key.collector)?.generation;
+    const before = confirmed();
     const problem = this.#statuses.apply(event);
     if (problem !== null) this.#deps.log.warn({ reason: problem }, "a collector's status cannot be read");
+    const status = key === null ? null : this.#statuses.get(key.clusterId, key.namespace, key.collector);
+    if (key !== null && status !== null) this.#deps.recorder?.status(key, status, this.config.everSynced);
+    // A generation that is confirmed may be what a handover waits for; how targets fare is nothing to reconcile.
+    if (confirmed() !== before) this.#onChange();
   }
 
   /** A generation that was in force once is never given again, even when its file is gone before anybody looks. */

@@ -90,17 +90,24 @@ test("the highest generation is remembered, also of files that are gone and of w
   assert.deepEqual(world.view()?.generations, new Map([["c1/shop", 7], ["c1/bank", 2]]));
 });
 
-test("a collector's status is no reason to reconcile, a changed component is one", async () => {
+test("how targets fare and renewed records are no reason to reconcile; what is confirmed, and who comes and goes, are", async () => {
   const { emit, setRegistry, put, changes, registry, world } = await setup();
   emit({ type: "synced" });
   setRegistry();
-  const before = changes();
-  put(statusPath("c1", "shop", "one-0"), statusText(7));
-  put(statusPath("c1", "shop", "one-1"), "nonsense");
-  assert.equal(changes(), before);
+  const reasons = (change: () => void) => {
+    const before = changes();
+    change();
+    return changes() > before;
+  };
+  const path = statusPath("c1", "shop", "one-0");
+  assert.equal(reasons(() => put(path, statusText(7))), true);
+  assert.equal(reasons(() => put(path, statusText(7).replace(`"reportedAtMs":0`, `"reportedAtMs":5`))), false);
+  assert.equal(reasons(() => put(statusPath("c1", "shop", "one-1"), "nonsense")), false);
   assert.equal(world.reports.statusOf("c1", "shop", "one-0")?.generation, 7);
   assert.equal(world.reports.isAlive("c1", "shop", "one-0"), false);
-  registry.set("collector", [recordOf("collector", "c1.shop.one-0")]);
-  assert.equal(changes(), before + 1);
+  const record = recordOf("collector", "c1.shop.one-0");
+  assert.equal(reasons(() => registry.set("collector", [record])), true);
   assert.equal(world.reports.isAlive("c1", "shop", "one-0"), true);
+  assert.equal(reasons(() => registry.set("collector", [{ ...record, load: { targets: 3 } }])), false);
+  assert.equal(reasons(() => registry.set("collector", [])), true);
 });

@@ -19,7 +19,7 @@ export function assign(
   const held = new Map(collectors.map((collector) => [collector, [] as string[]]));
   if (held.size === 0) return held;
   const homeless: string[] = [];
-  for (const target of targets.toSorted()) {
+  for (const target of inOrder(targets)) {
     (held.get(previous.get(target) ?? "") ?? homeless).push(target);
   }
   const shares = sharesOf(held, targets.length);
@@ -28,8 +28,16 @@ export function assign(
     if (excess > 0) held.set(collector, shed(own, excess, homeless));
   }
   deal(homeless, held, shares);
-  for (const own of held.values()) own.sort();
+  for (const [collector, own] of held) held.set(collector, inOrder(own));
   return held;
+}
+
+/** The texts sorted. They mostly are already, which is found out several times faster than by sorting them anew. */
+function inOrder(texts: readonly string[]): string[] {
+  for (let index = 1; index < texts.length; index++) {
+    if ((texts[index - 1] ?? "") > (texts[index] ?? "")) return texts.toSorted();
+  }
+  return [...texts];
 }
 
 /** Who holds most already gets the odd targets, so that nobody sheds one for another's sake. */
@@ -55,7 +63,7 @@ function shed(own: readonly string[], count: number, homeless: string[]): string
 function deal(homeless: readonly string[], held: Map<string, string[]>, shares: ReadonlyMap<string, number>): void {
   let open = [...held].map(([collector, own]) => ({ own, share: shares.get(collector) ?? 0 }));
   let next = 0;
-  const hand = homeless.toSorted();
+  const hand = inOrder(homeless);
   while (next < hand.length) {
     open = open.filter(({ own, share }) => own.length < share);
     for (const { own } of open) {

@@ -1,32 +1,32 @@
 import type { Kind, MetricDocument } from "../../core/config/schema.ts";
-import type { Workload } from "../orchestrator/orchestrator.ts";
 import { scopeOf } from "../targets/sources.ts";
+import { type HandoverTiming, handoverTimingDefault } from "./handover.ts";
 import { type NamespaceOutcome, planNamespace } from "./namespace.ts";
 import { scrapePlans } from "./scrape_plan.ts";
 import type { Plan, StoredCollection, View } from "./view.ts";
-import { workloadOf } from "./workloads.ts";
+import { balanceOf, workloadOf } from "./workloads.ts";
 
 /**
  * What is to be done so that the world becomes as the documents want it; done again, it is nothing. While the store
  * cannot be read nothing is written or removed, and the workloads stay as the last good documents have them.
+ *
+ * @param nowMs Unix milliseconds.
  */
-export function reconcile(view: View): Plan {
+export function reconcile(view: View, nowMs: number, timing: HandoverTiming = handoverTimingDefault): Plan {
   const world = groupByScope(view);
-  const workloads: Workload[] = [];
   const outcomes: NamespaceOutcome[] = [];
   for (const scope of [...world.scopes].toSorted()) {
-    const planned = planScope(scope, world, view);
-    if (planned === null) continue;
-    workloads.push(planned.workload);
-    outcomes.push(planned.outcome);
+    const outcome = planScope(scope, world, view, { nowMs, timing });
+    if (outcome !== null) outcomes.push(outcome);
   }
   const wanted = new Set(outcomes.flatMap((outcome) => outcome.paths));
   const gone = view.collections.filter((collection) => !wanted.has(collection.path));
   return {
     writes: view.synced ? outcomes.flatMap((outcome) => outcome.writes) : [],
     removals: view.synced ? gone.map(({ path, revision }) => ({ path, revision })) : [],
-    workloads,
+    workloads: outcomes.map((outcome) => outcome.workload),
     namespaces: outcomes.map((outcome) => outcome.plan),
+    nextLookMs: outcomes.reduce((first, outcome) => Math.min(first, outcome.nextLookMs), Infinity),
   };
 }
 
@@ -45,7 +45,12 @@ function groupByScope(view: View) {
   };
 }
 
-function planScope(scope: string, world: World, view: View): { workload: Workload; outcome: NamespaceOutcome } | null {
+function planScope(
+  scope: string,
+  world: World,
+  view: View,
+  time: { readonly nowMs: number; readonly timing: HandoverTiming },
+): NamespaceOutcome | null {
   const metrics = (world.metrics.get(scope) ?? []).toSorted(byName);
   const present = world.collections.get(scope) ?? [];
   const unreadable = (kind: Kind) =>
@@ -64,8 +69,16 @@ function planScope(scope: string, world: World, view: View): { workload: Workloa
     unreadableCollectors,
     replicasKept: unreadableMetrics.size + unreadableCollectors.length > 0 ? present.length : 0,
   });
-  const previous = world.previous.get(scope);
-  return { workload, outcome: planNamespace(workload, plans, present, previous, lastGeneration(view, scope, present)) };
+  return planNamespace({
+    ...time,
+    workload,
+    plans,
+    present,
+    previous: world.previous.get(scope),
+    balance: balanceOf(world.collectors.get(scope) ?? []),
+    lastGeneration: lastGeneration(view, scope, present),
+    reports: view.reports,
+  });
 }
 
 function placeOf(scope: string): { clusterId: string; namespace: string } {

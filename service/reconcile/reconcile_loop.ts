@@ -37,6 +37,11 @@ export class ReconcileLoop {
     else this.#plan(gatherMs);
   }
 
+  /** Another reconciliation is due after so long, unless one comes earlier: then it is to be asked for again. */
+  wakeAfter(delayMs: number): void {
+    if (delayMs < periodMs) this.#plan(Math.max(gatherMs, delayMs));
+  }
+
   /** Waits for the reconciliation that runs now and starts no other. */
   async close(): Promise<void> {
     this.#closed = true;

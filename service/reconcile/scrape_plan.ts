@@ -50,7 +50,8 @@ function planOf(
   return { settings, targets: [...targets, ...kept], unresolved };
 }
 
-function settingsOf(metric: MetricDocument): ScrapeSettings {
+/** What a collection says of a metric, besides its targets. */
+export function settingsOf(metric: MetricDocument): ScrapeSettings {
   const { clusterType: _type, selector: _selector, port: _port, network: _network, collector: _collector, ...scrape } =
     metric.spec;
   return { name: metric.metadata.name, ...scrape };
@@ -60,7 +61,10 @@ function formerPlans(present: readonly CollectionDocument[]): Map<string, Scrape
   const plans = new Map<string, ScrapePlan>();
   for (const { targets, ...settings } of present.flatMap((collection) => collection.spec.metrics)) {
     const before = plans.get(settings.name)?.targets ?? [];
-    plans.set(settings.name, { settings, targets: [...before, ...targets.map(asTarget)], unresolved: [] });
+    // A target that is being handed over is in two collections.
+    const known = new Set(before.map((target) => target.address));
+    const added = targets.filter((target) => !known.has(target.address)).map(asTarget);
+    plans.set(settings.name, { settings, targets: [...before, ...added], unresolved: [] });
   }
   return plans;
 }

@@ -1,8 +1,11 @@
 import type { DocumentKey } from "../../core/config/key.ts";
 import type { CollectionDocument, CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
+import type { CollectorReports } from "../health/target_rows.ts";
 import type { Workload } from "../orchestrator/orchestrator.ts";
 import type { Target, Unresolved } from "../targets/candidate.ts";
 import type { Sources } from "../targets/sources.ts";
+import type { BalanceMemory } from "./balance.ts";
+import type { PeerMemory } from "./peers.ts";
 
 /** Everything that a reconciliation looks at. */
 export interface View {
@@ -24,6 +27,8 @@ export interface View {
   readonly previous: readonly NamespacePlan[];
   /** Highest generation that a namespace (by scope) is known to have had, whatever its files say now. */
   readonly generations: ReadonlyMap<string, number>;
+  /** Which collectors are there, and which generation each has confirmed. */
+  readonly reports: CollectorReports;
 }
 
 /** A collection file as it is in the store. */
@@ -45,6 +50,8 @@ export interface Plan {
   readonly removals: readonly CollectionRemoval[];
   readonly workloads: readonly Workload[];
   readonly namespaces: readonly NamespacePlan[];
+  /** Unix milliseconds when to reconcile again even if nothing changes; Infinity for never. */
+  readonly nextLookMs: number;
 }
 
 export interface CollectionWrite {
@@ -66,9 +73,25 @@ export interface NamespacePlan {
   /** The highest of the namespace's collections. */
   readonly generation: number;
   readonly targets: readonly PlannedTarget[];
+  /** What the next reconciliation is to know and no file tells; without it, it begins anew. */
+  readonly memory?: NamespaceMemory;
+}
+
+export interface NamespaceMemory {
+  /** By collector. */
+  readonly peers: ReadonlyMap<string, PeerMemory>;
+  /** The moment of each handover under way, with the generation that brought it to the collections. */
+  readonly moments: ReadonlyMap<number, number>;
+  readonly balance: BalanceMemory;
 }
 
 /** A target with its owner, or something that a metric selects and nobody scrapes, with the reason. */
 export type PlannedTarget =
-  | (Target & { readonly metric: string; readonly collector: string; readonly generation: number })
+  | (Target & {
+    readonly metric: string;
+    readonly collector: string;
+    readonly generation: number;
+    /** The collector that it is being handed over to, and when that begins to scrape it (Unix milliseconds). */
+    readonly movesTo?: { readonly collector: string; readonly atMs: number };
+  })
   | (Unresolved & { readonly metric: string; readonly address?: string });

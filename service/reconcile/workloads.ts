@@ -22,7 +22,7 @@ export interface WorkloadInputs {
  */
 export function workloadOf(inputs: WorkloadInputs): Workload {
   const { clusterId, namespace, metrics, replicasKept } = inputs;
-  const declared = inputs.collectors.toSorted((a, b) => a.metadata.name < b.metadata.name ? -1 : 1)[0];
+  const declared = declaredIn(inputs.collectors);
   const name = declared?.metadata.name ?? inputs.unreadableCollectors[0] ?? defaultWorkloadName(namespace);
   return {
     clusterId,
@@ -36,6 +36,17 @@ export function workloadOf(inputs: WorkloadInputs): Workload {
       MetricApplicationNamespace: namespace,
     },
   };
+}
+
+/** What is divided evenly over the collectors of a namespace. */
+export function balanceOf(collectors: readonly CollectorDocument[]): Balance {
+  return declaredIn(collectors)?.spec.balance ?? "count";
+}
+
+export type Balance = CollectorDocument["spec"]["balance"];
+
+function declaredIn(collectors: readonly CollectorDocument[]): CollectorDocument | undefined {
+  return collectors.toSorted((a, b) => a.metadata.name < b.metadata.name ? -1 : 1)[0];
 }
 
 function defaultReplicas(metrics: readonly MetricDocument[]): number {

@@ -17,6 +17,17 @@ export class Sources {
     this.#supplied = Map.groupBy(snapshots.flatMap((snapshot) => snapshot.supplied), scopeOf);
   }
 
+  /** The pods of all namespaces: what looks through them costs in proportion to the whole installation. */
+  get pods(): Iterable<Pod> {
+    return [...this.#pods.values()].flat();
+  }
+
+  /** The same without the pods and tasks of namespaces that are not kept. */
+  within(keep: (place: { readonly clusterId: string; readonly namespace: string }) => boolean): Sources {
+    const supplied = [...this.#supplied.values()].flat().filter(keep);
+    return new Sources([{ pods: [...this.pods].filter(keep), components: this.components, supplied }]);
+  }
+
   podsIn(scope: string): readonly Pod[] {
     return this.#pods.get(scope) ?? [];
   }

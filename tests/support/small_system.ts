@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { writeArguments } from "../../core/options.ts";
 import type { Child } from "../../core/runtime/child.ts";
+import type { Store } from "../../core/store/store.ts";
 import { freePorts, startCommand } from "./programs.ts";
 
-/** One service, its collectors and one exporter as real processes over a volume in a temporary folder. */
+/** One service, its collectors and one exporter as real processes over a volume in a temporary folder, or an etcd. */
 export interface SmallSystem {
   readonly folder: string;
   readonly volume: string;
@@ -15,7 +16,7 @@ export interface SmallSystem {
   readonly exporterAddress: string;
   /** Folder of the file sink. */
   readonly exported: string;
-  /** Writes a YAML document to its place on the volume. */
+  /** Writes a YAML document to its place in the store. */
   writeDocument(path: string, text: string): Promise<void>;
   /** Kills the exporter with SIGKILL and starts it again on the same data. */
   killAndRestartExporter(downMs: number): Promise<void>;
@@ -25,13 +26,20 @@ export interface SmallSystem {
 
 const graceMs = 10_000;
 
-/** `sinks` are the exporter's, as in exporter.yaml; a file sink named `file` writes to `exported`. */
-export async function startSmallSystem(options: { readonly sinks?: string }): Promise<SmallSystem> {
+export interface SmallSystemOptions {
+  /** The exporter's, as in exporter.yaml; a file sink named `file` writes to `exported`. */
+  readonly sinks?: string;
+  /** An etcd to be used in place of the volume. */
+  readonly etcd?: { readonly url: string; readonly store: Store };
+}
+
+export async function startSmallSystem(options: SmallSystemOptions): Promise<SmallSystem> {
   const folder = await mkdtemp(join(tmpdir(), "bcs-metric-system-"));
   const volume = join(folder, "volume");
   const port = await freePorts(3);
   await mkdir(volume);
   await writeFile(join(folder, "exporter.yaml"), `sinks:\n  - {name: file, type: file}\n${options.sinks ?? ""}`);
+  const place = options.etcd === undefined ? { volume } : { store: options.etcd.url };
   const startExporter = () =>
     start("exporter", {
       data: join(folder, "exporter"),
@@ -39,13 +47,13 @@ export async function startSmallSystem(options: { readonly sinks?: string }): Pr
       name: "exporter-0",
       listen: `127.0.0.1:${port + 1}`,
       http: `127.0.0.1:${port + 2}`,
-      volume,
+      ...place,
     });
   const start = (name: string, values: Parameters<typeof writeArguments>[0]) =>
     startCommand([name, ...writeArguments(values)], join(folder, `${name}.log`));
   let exporter: Child = startExporter();
   const service = start("service", {
-    volume,
+    ...place,
     data: folder,
     listen: `127.0.0.1:${port}`,
     frequencyMin: 1,
@@ -58,6 +66,10 @@ export async function startSmallSystem(options: { readonly sinks?: string }): Pr
     exporterUrl: `http://127.0.0.1:${port + 2}`,
     exported: join(folder, "exporter", "export"),
     async writeDocument(path, text) {
+      if (options.etcd !== undefined) {
+        await options.etcd.store.put(path, text);
+        return;
+      }
       await mkdir(dirname(join(volume, path)), { recursive: true });
       await writeFile(join(volume, path), text);
     },

@@ -1,14 +1,13 @@
 import { join } from "node:path/posix";
 import { writeArguments } from "../../../core/options.ts";
 import { type Child, startChild } from "../../../core/runtime/child.ts";
+import type { StorePlace } from "../../../core/store/store_place.ts";
 import type { LogLevel } from "../../../core/telemetry/log.ts";
 import type { Instance } from "./process_orchestrator.ts";
 
-export interface CollectorProcessOptions {
+export interface CollectorProcessOptions extends StorePlace {
   /** The program whose subcommand `collector` runs a collector. */
   readonly script: string;
-  /** The configuration volume. */
-  readonly volume: string;
   /** Folder of the collectors' data and logs. */
   readonly data: string;
   /** `HOST:PORT`; without one the collectors find an exporter in the registry. */
@@ -37,6 +36,7 @@ export function collectorArguments(options: CollectorProcessOptions, instance: I
     name: instance.name,
     configSource: "file",
     volume: options.volume,
+    store: options.store,
     exporter: options.exporter,
     data: join(options.data, "collectors", placeOf(instance)),
     http: "127.0.0.1:0",

@@ -27,6 +27,9 @@ test("a collector is told its place, its volume and a folder of its own", () => 
       + `--data ${folder}/collectors/c1/shop/one-0 --http 127.0.0.1:0 --frequency-min 5 --log-level warn`,
   );
   assert.ok(!collectorArguments(optionsWith(), instance).includes("--exporter"));
+  const { volume: _, ...elsewhere } = { ...optionsWith(), store: "etcd://127.0.0.1:2379" };
+  const line = collectorArguments(elsewhere, instance).join(" ");
+  assert.ok(line.includes("--store etcd://127.0.0.1:2379") && !line.includes("--volume"));
 });
 
 test("a collector gets the service's environment and the workload's, but not the service's configuration file", async () => {
