@@ -14,7 +14,9 @@ function requestOf(pieces: Iterable<Uint8Array<ArrayBuffer>>, failure?: Error): 
       else controller.error(failure);
     },
   });
-  return new Request("http://127.0.0.1/", { method: "POST", body, duplex: "half" });
+  // Node wants `duplex` with a body that streams; Deno's types do not know it.
+  const init: RequestInit & { duplex: "half" } = { method: "POST", body, duplex: "half" };
+  return new Request("http://127.0.0.1/", init);
 }
 
 function isOld(error: string, detail: RegExp) {
