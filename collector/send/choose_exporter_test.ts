@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seededRandom } from "../../core/runtime/seeded_random.ts";
 import { chooseExporter } from "./choose_exporter.ts";
-import { seededRandom } from "./testing/seeded_random.ts";
 
 const random = seededRandom(1);
 const addresses = Array.from({ length: 10 }, (_, load) => ({ address: `e${load}:1`, load }));

@@ -1,7 +1,7 @@
 /** A subscription against three services that lag, break, fall silent and lose their store, over simulated hours. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seededRandom } from "../send/testing/seeded_random.ts";
+import { seededRandom } from "../../core/runtime/seeded_random.ts";
 import { makeSubscriptionState, type SubscriptionEffect, type SubscriptionEvent } from "./state.ts";
 import { stepSubscription } from "./step.ts";
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Random } from "../../core/runtime/env.ts";
+import { seededRandom } from "../../core/runtime/seeded_random.ts";
 import { MemoryStore } from "../../core/store/memory_store.ts";
 import type { Store } from "../../core/store/store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
@@ -13,7 +14,7 @@ import { FakeRegistry } from "../testing/fake_registry.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
 import { createInStore, makeClaims } from "./claims.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
-import { seededRandom, settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
+import { settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
 
 const log = makeLogger("simulation", "silent");
 const leaseMs = 2000;

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Random } from "../../core/runtime/env.ts";
 import { MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
+import { seededRandom } from "../../core/runtime/seeded_random.ts";
 import { MemoryStore } from "../../core/store/memory_store.ts";
 import { openVolume } from "../../core/store/volume_store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
 import { type Claims, createInStore, createOnVolume, makeClaims } from "./claims.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
-import { seededRandom, settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
+import { settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
 
 const log = makeLogger("simulation", "silent");
 const leaseMs = 2000;

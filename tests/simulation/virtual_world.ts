@@ -1,5 +1,5 @@
 import { DueQueue } from "../../collector/schedule/due_queue.ts";
-import { seededRandom } from "../../collector/send/testing/seeded_random.ts";
+import { seededRandom } from "../../core/runtime/seeded_random.ts";
 import type { StoreEvent } from "../../core/store/store.ts";
 import type { ScrapeLedger } from "./scrape_ledger.ts";
 

@@ -3,11 +3,11 @@ import { encodeFrame, type Frame } from "../../../core/protocol/frame.ts";
 import { FrameReader } from "../../../core/protocol/frame_reader.ts";
 import { SessionErrorCode } from "../../../core/protocol/session.ts";
 import type { Random } from "../../../core/runtime/env.ts";
+import { seededRandom } from "../../../core/runtime/seeded_random.ts";
 import { type Effect, makeSenderState, type SenderEvent, type SenderState } from "../sender_state.ts";
 import { step } from "../step.ts";
 import { ModelExporter } from "./model_exporter.ts";
 import { opaqueRecord, scrapeRecord, testLayout, testTarget } from "./records.ts";
-import { seededRandom } from "./seeded_random.ts";
 
 export interface SimulationOptions {
   readonly seed: number;

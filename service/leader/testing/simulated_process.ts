@@ -1,18 +1,6 @@
 import type { Clock, Random } from "../../../core/runtime/env.ts";
 import type { ManualClock } from "../../testing/manual_clock.ts";
 
-/** A number that looks random, in [0, 1), from a seed (the mulberry32 generator). */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const float = () => {
-    state = (state + 0x6D2B79F5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return { float, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(float() * 256)) };
-}
-
 /** What goes wrong around a simulated process. */
 export interface Weather {
   /** Longest time that an operation takes before it happens, and again before its answer is there. */

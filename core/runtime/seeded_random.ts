@@ -1,4 +1,4 @@
-import type { Random } from "../../../core/runtime/env.ts";
+import type { Random } from "./env.ts";
 
 /** Numbers that look random and are the same for the same seed (the mulberry32 generator). */
 export function seededRandom(seed: number): Random {
