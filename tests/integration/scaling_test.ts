@@ -3,15 +3,19 @@
  * once, but for those of a killed collector within its lease.
  */
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { z } from "zod";
-import { identityKey, nextTick, offsetOf } from "../../collector/schedule/tick.ts";
 import { writeArguments } from "../../core/options.ts";
 import type { Child } from "../../core/runtime/child.ts";
-import type { Listener } from "../../core/runtime/env.ts";
-import { serveHttp } from "../../core/runtime/http.ts";
+import {
+  checkTicks,
+  type CountedTarget,
+  type Excuse,
+  inBalance,
+  readShares,
+  startCountedTarget,
+} from "../support/counted_targets.ts";
 import { freePorts, getJson, startCommand } from "../support/programs.ts";
 import {
   applicationYaml,
@@ -29,13 +33,13 @@ const leaseMs = 15_000;
 const restartMs = 5000;
 
 suite("five collectors, two exporters and a service", () => {
-  const targets: Target[] = [];
-  const excuses: { readonly keys: ReadonlySet<string>; readonly fromMs: number; readonly untilMs: number }[] = [];
+  const targets: CountedTarget[] = [];
+  const excuses: Excuse[] = [];
   let system: SmallSystem;
   let secondExporter: Child;
 
   before(async () => {
-    for (let index = 0; index < targetCount; index++) targets.push(await startTarget(index));
+    for (let index = 0; index < targetCount; index++) targets.push(await startCountedTarget(index));
     system = await startSmallSystem({});
     const port = await freePorts(2);
     const exporter = {
@@ -77,7 +81,7 @@ suite("five collectors, two exporters and a service", () => {
     const endMs = Date.now();
     const late = await waitFor("the last scrapes", 10_000, () => Date.now() > endMs + frequencyMs ? true : null);
     assert.ok(late);
-    const excused = targets.reduce((sum, target) => sum + checkTicks(target, startMs, endMs), 0);
+    const excused = targets.reduce((sum, target) => sum + checkTicks(target, frequencyMs, startMs, endMs, excuses), 0);
     assert.ok(excused <= 3 * (restartMs / frequencyMs + 1), `${excused} ticks were missed or doubled`);
   });
 
@@ -91,10 +95,7 @@ suite("five collectors, two exporters and a service", () => {
     await waitFor(`${replicas} collectors in balance`, 90_000, async () => {
       const shares = await readShares(join(system.volume, "TEST/collection/shop"));
       seen = JSON.stringify([...shares]);
-      const counts = [...shares.values()].map((addresses) => addresses.length);
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      const balanced = Math.max(...counts) - Math.min(...counts) <= 1;
-      return counts.length === replicas && total === targetCount && balanced ? true : null;
+      return inBalance(shares, replicas, targetCount) ? true : null;
     }).catch((error: unknown) => assert.fail(`${String(error)}: ${seen}`));
   }
 
@@ -123,50 +124,4 @@ suite("five collectors, two exporters and a service", () => {
       z.object({ collectors: z.array(z.object({ name: z.string(), pid: z.number() })) }).parse(answer).collectors;
     return rows.find((row) => row.name === name)?.pid ?? 0;
   }
-
-  /** Returns how many ticks were missed or doubled with an excuse. */
-  function checkTicks({ key, times }: Target, startMs: number, endMs: number): number {
-    const offsetMs = offsetOf(key, frequencyMs);
-    let excused = 0;
-    for (let tick = nextTick(offsetMs, frequencyMs, startMs); tick + frequencyMs < endMs; tick += frequencyMs) {
-      const count = times.filter((time) => time >= tick && time < tick + frequencyMs).length;
-      if (count === 1) continue;
-      const known = excuses.some(({ keys, fromMs, untilMs }) => keys.has(key) && tick > fromMs && tick < untilMs);
-      assert.ok(known, `${key} was scraped ${count} times at its tick ${tick - startMs} ms after the start`);
-      excused++;
-    }
-    return excused;
-  }
 });
-
-interface Target {
-  readonly listener: Listener;
-  readonly address: string;
-  readonly key: string;
-  /** Unix milliseconds of each scrape. */
-  readonly times: number[];
-}
-
-async function startTarget(index: number): Promise<Target> {
-  const times: number[] = [];
-  const body = Array.from({ length: 200 }, (_, series) => `load{series="${series}"} ${series}\n`).join("");
-  const listener = await serveHttp({ host: "127.0.0.1", port: 0 }, () => {
-    times.push(Date.now());
-    return new Response(body, { headers: { "content-type": "text/plain; version=0.0.4" } });
-  });
-  const address = `127.0.0.1:${listener.address.port}`;
-  const key = identityKey({ cluster: "TEST", namespace: "shop", metric: "count", address, pod: `count-${index}` });
-  return { listener, address, key, times };
-}
-
-/** The addresses in each collection; one that is being handed over counts at both of its owners. */
-async function readShares(folder: string): Promise<Map<string, string[]>> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
-  const texts = await Promise.all(
-    names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
-  );
-  return new Map(texts.map(([name, text]) => [
-    name.slice(0, -".yaml".length),
-    [...text.matchAll(/"address":"([^"]+)"/g)].map(([, address]) => address ?? ""),
-  ]));
-}
