@@ -1,13 +1,18 @@
-/** Three services over one volume: the leader is killed, stopped and continued, and ended; another takes its place. */
+/** Three services over one store, a volume or an etcd: the leader is killed, stopped and continued, and ended; another takes its place. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { writeArguments } from "../../core/options.ts";
 import type { Child } from "../../core/runtime/child.ts";
 import { delay } from "../../core/runtime/delay.ts";
-import { freePorts, getJson, startCommand } from "../support/programs.ts";
+import { systemEnv } from "../../core/runtime/system_env.ts";
+import { openStore } from "../../core/store/open_store.ts";
+import type { Store } from "../../core/store/store.ts";
+import { makeLogger } from "../../core/telemetry/log.ts";
+import { EtcdProgram } from "../support/etcd.ts";
+import { freePorts, getJson, needs, startCommand } from "../support/programs.ts";
 import { applicationYaml, collectorYaml, metricYaml } from "../support/small_system.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -28,7 +33,31 @@ interface RunningService {
 }
 
 suite("several services over one volume", () => {
+  leadInTurns(async (folder) => {
+    const volume = join(folder, "volume");
+    await mkdir(volume);
+    return { values: { volume }, async end() {} };
+  });
+});
+
+suite("several services over one etcd", needs("etcd"), () => {
+  leadInTurns(async () => {
+    const [etcd] = await EtcdProgram.start();
+    assert.ok(etcd !== undefined);
+    return { values: { store: `etcd://127.0.0.1:${etcd.address.port}/team-a` }, end: () => etcd.remove() };
+  });
+});
+
+/** Where the documents are: as the services' options say it. */
+interface Place {
+  readonly values: { readonly volume: string } | { readonly store: string };
+  end(): Promise<void>;
+}
+
+function leadInTurns(openPlace: (folder: string) => Promise<Place>): void {
   let folder: string;
+  let place: Place;
+  let store: Store;
   let services: RunningService[];
   let watching: Promise<unknown>;
   const ending = new AbortController();
@@ -37,7 +66,8 @@ suite("several services over one volume", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "bcs-metric-leader-"));
-    await mkdir(join(folder, "volume"));
+    place = await openPlace(folder);
+    store = await openStore({ ...place.values, env: systemEnv, log: makeLogger("test", "silent") });
     await write("TEST/collector/shop/bcs-collector-shop.yaml", collectorYaml(1));
     await write("TEST/metric/shop/cart.yaml", metricYaml("cart"));
     await write("TEST/application/shop/cart.yaml", applicationYaml("cart", [9, 10]));
@@ -53,12 +83,14 @@ suite("several services over one volume", () => {
     ending.abort();
     await watching;
     await Promise.all(services.map(({ child }) => child.stop(10_000)));
+    await store.close();
+    await place.end();
     await rm(folder, { recursive: true });
   });
 
   function start(name: string, listen: string): Child {
     const line = writeArguments({
-      volume: join(folder, "volume"),
+      ...place.values,
       data: join(folder, name),
       listen,
       name,
@@ -69,16 +101,17 @@ suite("several services over one volume", () => {
   }
 
   async function write(path: string, text: string): Promise<void> {
-    const file = join(folder, "volume", path);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(join(folder, "document"), text);
-    await rename(join(folder, "document"), file);
+    await store.put(path, text);
+  }
+
+  async function collection(): Promise<string> {
+    return (await store.get(collectionPath))?.text ?? "";
   }
 
   /** Notes every generation of the collection. */
   async function watchGenerations(): Promise<void> {
     while (!ending.signal.aborted) {
-      const text = await readFile(join(folder, "volume", collectionPath), "utf8").catch(() => "");
+      const text = await collection().catch(() => "");
       const generation = /^ {2}generation: (\d+)$/m.exec(text)?.[1];
       if (generation !== undefined) generations.push(Number(generation));
       await delay(10, ending.signal);
@@ -115,7 +148,7 @@ suite("several services over one volume", () => {
     const startedMs = performance.now();
     await write("TEST/application/shop/cart.yaml", applicationYaml("cart", [9, port]));
     await waitFor(`the target ${port} in the collection`, withinMs, async () => {
-      const text = await readFile(join(folder, "volume", collectionPath), "utf8");
+      const text = await collection();
       return text.includes(`127.0.0.1:${port}`) ? true : null;
     });
     return performance.now() - startedMs;
@@ -133,7 +166,7 @@ suite("several services over one volume", () => {
         const { targets } = await getJson(`${service.url}/v1/targets`) as {
           targets: { address: string; generation: number }[];
         };
-        const text = await readFile(join(folder, "volume", collectionPath), "utf8");
+        const text = await collection();
         const target = targets.find(({ address }) => address === "127.0.0.1:11");
         return target !== undefined && text.includes(`\n  generation: ${target.generation}\n`) ? true : null;
       });
@@ -194,4 +227,4 @@ suite("several services over one volume", () => {
     }
     assert.ok(leaders.size >= 3);
   });
-});
+}
