@@ -87,13 +87,13 @@ export function writeFrameHeader(into: Uint8Array, header: FrameHeader): void {
 
 /**
  * Reads the 32 bytes of a header at `offset`.
- * @throws FrameError when the magic is not ours or the body would exceed 16 MiB.
+ * @throws FrameError when the magic is not ours or the body would exceed `bodyBytesMax`, by default 16 MiB.
  */
-export function readFrameHeader(bytes: Uint8Array, offset = 0): FrameHeader {
+export function readFrameHeader(bytes: Uint8Array, offset = 0, bodyBytesMax = frameBodyBytesMax): FrameHeader {
   checkFrameMagic(bytes, offset);
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, frameHeaderBytes);
   const bodyBytes = view.getUint32(12);
-  checkLength(bodyBytes);
+  checkLength(bodyBytes, bodyBytesMax);
   return { type: view.getUint32(8), bodyBytes, id: view.getBigInt64(16), timestampNs: view.getBigInt64(24) };
 }
 
@@ -112,8 +112,7 @@ export function toNanoseconds(unixMs: number): bigint {
   return BigInt(Math.round(unixMs)) * 1_000_000n;
 }
 
-function checkLength(bodyBytes: number): void {
-  if (bodyBytes > frameBodyBytesMax) {
-    throw new FrameError("length", `Cannot take frame: its body of ${bodyBytes} bytes exceeds ${frameBodyBytesMax}`);
-  }
+function checkLength(bodyBytes: number, bodyBytesMax = frameBodyBytesMax): void {
+  if (bodyBytes <= bodyBytesMax) return;
+  throw new FrameError("length", `Cannot take frame: its body of ${bodyBytes} bytes exceeds ${bodyBytesMax}`);
 }

@@ -1,6 +1,7 @@
 import {
   checkFrameMagic,
   type Frame,
+  frameBodyBytesMax,
   type FrameHeader,
   frameHeaderBytes,
   frameMagicBytes,
@@ -14,6 +15,11 @@ import {
  * really arrive, so that a peer which only announces 16 MiB costs nothing.
  */
 export class FrameReader {
+  /**
+   * Bytes that a body may have, at most 16 MiB. It may be changed between two frames, in `onFrame` too: a stranger is
+   * given less room than somebody who is known.
+   */
+  bodyBytesMax = frameBodyBytesMax;
   #pending: Uint8Array = new Uint8Array(0);
   #pendingBytes = 0;
 
@@ -34,7 +40,7 @@ export class FrameReader {
       if (this.#pendingBytes > 0) return;
     }
     while (bytes.length - offset >= frameHeaderBytes) {
-      const header = readFrameHeader(bytes, offset);
+      const header = readFrameHeader(bytes, offset, this.bodyBytesMax);
       const end = offset + frameHeaderBytes + header.bodyBytes;
       if (end > bytes.length) break;
       onFrame(frameOf(header, bytes.subarray(offset + frameHeaderBytes, end)));
@@ -51,7 +57,7 @@ export class FrameReader {
       this.#hold(bytes.subarray(0, used));
       if (this.#pendingBytes < frameHeaderBytes) return used;
     }
-    const header = readFrameHeader(this.#pending);
+    const header = readFrameHeader(this.#pending, 0, this.bodyBytesMax);
     const wanted = frameHeaderBytes + header.bodyBytes - this.#pendingBytes;
     const taken = Math.min(wanted, bytes.length - used);
     this.#hold(bytes.subarray(used, used + taken));

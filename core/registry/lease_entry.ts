@@ -22,6 +22,8 @@ const record = z.looseObject({
   namespace: z.string(),
   load: z.record(z.string(), z.number()),
   instance: z.string(),
+  ledger: z.record(z.string(), z.number()).exactOptional(),
+  name: z.string().exactOptional(),
 });
 
 const leaseEntry = z.looseObject({

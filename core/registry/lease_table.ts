@@ -1,4 +1,4 @@
-import type { RegistryRecord } from "./records.ts";
+import type { LiveRecord, RegistryRecord } from "./records.ts";
 
 /** What a registry entry holds. */
 export interface LeaseEntry {
@@ -95,11 +95,20 @@ export class LeaseTable {
   }
 
   /** The live records, sorted by id. */
-  live(): RegistryRecord[] {
+  records(): RegistryRecord[] {
+    return this.#liveEntries().map(({ record }) => record);
+  }
+
+  /** The same, each with how its lease stands. */
+  live(): LiveRecord[] {
+    return this.#liveEntries().map(({ record, leaseMs, renewedAtMs }) => ({ ...record, leaseMs, renewedAtMs }));
+  }
+
+  #liveEntries(): LeaseEntry[] {
     return [...this.#leases]
       .filter(([, lease]) => lease.live)
       .toSorted(([a], [b]) => a < b ? -1 : 1)
-      .map(([, lease]) => lease.entry.record);
+      .map(([, { entry }]) => entry);
   }
 
   /** Milliseconds until a lease may run out; null when none can. */

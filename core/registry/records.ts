@@ -23,6 +23,21 @@ export interface RegistryRecord {
   readonly load: Readonly<Record<string, number>>;
   /** Random for each start of the process, so that a restarted one is told from its predecessor. */
   readonly instance: string;
+  /**
+   * A collector's books of records, since its start: recovered + made = acknowledged + lost + held, where held =
+   * heldMemory + heldDisk and lost is also split by reason, as `lost: <reason>`.
+   */
+  readonly ledger?: Readonly<Record<string, number>>;
+  /** Of a collector, within its namespace; its id has it too, but not always so that it can be read there. */
+  readonly name?: string;
+}
+
+/** A record that is in the registry, and how its lease stands. */
+export interface LiveRecord extends RegistryRecord {
+  /** How long it lives without being renewed. */
+  readonly leaseMs: number;
+  /** Unix milliseconds of the last renewal, by the clock of whoever wrote it. */
+  readonly renewedAtMs: number;
 }
 
 export type RegistryModule = "service" | "collector" | "exporter";
@@ -34,9 +49,13 @@ export interface Registry {
    */
   register(record: () => RegistryRecord): Promise<Registration>;
   /** Reports the live records of a module now and after each change, expiry included. */
-  watch(module: RegistryModule, onChange: (records: readonly RegistryRecord[]) => void): Promise<{
-    close(): Promise<void>;
-  }>;
+  watch(module: RegistryModule, onChange: (records: readonly RegistryRecord[]) => void): Promise<RegistryWatching>;
+}
+
+export interface RegistryWatching {
+  /** The live records as they are now. A renewal that changes nothing else is no change, but shows here. */
+  live(): readonly LiveRecord[];
+  close(): Promise<void>;
 }
 
 export interface Registration {

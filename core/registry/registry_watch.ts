@@ -4,7 +4,7 @@ import { RevisionConflictError, type Store, type StoreEvent, type Watch } from "
 import type { Logger } from "../telemetry/log.ts";
 import { idOfPath, readLeaseEntry, registryFolder, registryPath } from "./lease_entry.ts";
 import { LeaseTable, type Now } from "./lease_table.ts";
-import type { RegistryModule, RegistryRecord } from "./records.ts";
+import type { LiveRecord, RegistryModule, RegistryRecord, RegistryWatching } from "./records.ts";
 
 interface Deps {
   readonly store: Store;
@@ -14,7 +14,7 @@ interface Deps {
 }
 
 /** Follows the live records of a module: feeds what the store tells to a {@link LeaseTable} and reports its changes. */
-export class RegistryWatch {
+export class RegistryWatch implements RegistryWatching {
   readonly #deps: Deps;
   readonly #module: RegistryModule;
   readonly #onChange: (records: readonly RegistryRecord[]) => void;
@@ -35,6 +35,10 @@ export class RegistryWatch {
   async start(): Promise<void> {
     this.#watch = await this.#deps.store.watch(registryFolder(this.#module), (event) => this.#take(event));
     this.#planCheck();
+  }
+
+  live(): readonly LiveRecord[] {
+    return this.#synced ? this.#table.live() : [];
   }
 
   async close(): Promise<void> {
@@ -84,7 +88,7 @@ export class RegistryWatch {
 
   #report(): void {
     if (!this.#synced || this.#closed) return;
-    const records = this.#table.live();
+    const records = this.#table.records();
     const text = JSON.stringify(records);
     if (text === this.#reported) return;
     this.#reported = text;

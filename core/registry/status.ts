@@ -17,6 +17,9 @@ export interface TargetStatus {
   readonly samples: number;
   /** Of the last scrape's body, decompressed; absent when an older collector tells. */
   readonly bodyBytes?: number;
+  /** Epoch of the collector and, in it, sequence of the last record of the last scrape; absent before the first. */
+  readonly epoch?: string;
+  readonly sequence?: number;
   /** Why the last scrape failed; "" when it did not. */
   readonly error: string;
 }
@@ -44,6 +47,8 @@ const statusSchema = z.object({
     durationMs: z.number(),
     samples: z.number(),
     bodyBytes: z.number().exactOptional(),
+    epoch: z.string().exactOptional(),
+    sequence: z.number().exactOptional(),
     error: z.string(),
   })),
 });

@@ -31,7 +31,7 @@ export function makeRegistry(options: RegistryOptions): Registry {
     async watch(module, onChange) {
       const watch = new RegistryWatch(deps, module, onChange);
       await watch.start();
-      return { close: () => watch.close() };
+      return watch;
     },
   };
 }

@@ -246,3 +246,18 @@ test("an id that is no safe name is refused", async () => {
   const stage = new Stage();
   await assert.rejects(stage.process("writer").register(() => recordOf("exporter", "../a")), UserError);
 });
+
+test("a renewal is no change, and shows in the lease of the record", async () => {
+  const stage = new Stage();
+  const { told, onChange } = watcher();
+  const watch = await stage.process("reader").watch("exporter", onChange);
+  assert.deepEqual(watch.live(), []);
+  const registration = await stage.process("writer").register(() => recordOf("exporter", "a"));
+  await stage.advance(11_000);
+  const lease = { leaseMs: 15_000, renewedAtMs: 1_800_000_000_000 + 10_000 };
+  assert.deepEqual(watch.live(), [{ ...recordOf("exporter", "a"), ...lease }]);
+  assert.deepEqual(told, ["", "a=0"]);
+  await registration.close();
+  assert.deepEqual(watch.live(), []);
+  await watch.close();
+});

@@ -1,10 +1,14 @@
-import { dirname, join } from "node:path/posix";
+import { basename, dirname, join } from "node:path/posix";
 import { FileMissingError, type FileSystem, type Random } from "./env.ts";
+
+/** Characters of the file's name that its temporary file's has: with the rest it stays below the usual 255 bytes. */
+const temporaryStemMax = 50;
 
 /**
  * Replaces the file `name` in the folder `root`/`relativeFolder` so that readers, and a crash at any instant, leave
  * either the whole old content or the whole new one: a temporary file beside it, fsync, rename, fsync of the folder.
- * Missing folders below `root` are made durable too. Temporary files have hidden names: `.cart.yaml.0f3a….tmp`.
+ * Missing folders below `root` are made durable too. Temporary files have hidden names: `.cart.yaml.0f3a….tmp`, the
+ * first part cut short where the file system would not take it.
  */
 export async function writeAtomically(
   env: { readonly fs: FileSystem; readonly random: Random },
@@ -16,7 +20,7 @@ export async function writeAtomically(
   const target = join(root, path);
   const folder = dirname(target);
   await makeDurableFolder(fs, root, dirname(path));
-  const temporary = join(folder, `.${target.slice(folder.length + 1)}.${hex(env.random.bytes(8))}.tmp`);
+  const temporary = join(folder, `.${basename(target).slice(0, temporaryStemMax)}.${hex(env.random.bytes(8))}.tmp`);
   try {
     const file = await fs.open(temporary, "exclusive");
     try {

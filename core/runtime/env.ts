@@ -31,6 +31,8 @@ export interface FileSystem {
   /** Names in a directory, unsorted. Throws {@link FileMissingError} when it is absent. */
   readDir(path: string): Promise<DirEntry[]>;
   stat(path: string): Promise<{ readonly bytes: number; readonly modifiedMs: number } | null>;
+  /** The absolute path with all symbolic links followed. Throws {@link FileMissingError} when nothing is there. */
+  realPath(path: string): Promise<string>;
   /** Opens for reading and writing; `create` makes the file when it is absent, `exclusive` fails when it is not. */
   open(path: string, mode: "read" | "create" | "exclusive"): Promise<FileHandle>;
   makeDir(path: string): Promise<void>;
@@ -59,9 +61,43 @@ export interface FileHandle {
 }
 
 export interface Network {
-  connect(address: SocketAddress, handlers: ConnectionHandlers): Connection;
-  /** Rejects with {@link ListenError} when the address cannot be bound. */
-  listen(address: SocketAddress, accept: (connection: Connection) => ConnectionHandlers): Promise<Listener>;
+  /** With `tls`, `open` comes after the handshake; a server that cannot be trusted ends the connection before it. */
+  connect(address: SocketAddress, handlers: ConnectionHandlers, tls?: ClientTls): Connection;
+  /**
+   * With `tls`, connections are accepted after their handshake; one that fails never appears.
+   * Rejects with {@link ListenError} when the address cannot be bound, or the certificate cannot be used.
+   */
+  listen(
+    address: SocketAddress,
+    accept: (connection: Connection) => ConnectionHandlers,
+    tls?: ServerTls,
+  ): Promise<Listener>;
+}
+
+/** The client's end of TLS 1.2 or 1.3; all PEM. */
+export interface ClientTls {
+  /** Certificates that are trusted to sign the server's. Default: those that the runtime trusts. */
+  readonly ca?: string | undefined;
+  /** The client's own certificate, with `key`, for a server that asks for one. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the server's certificate must hold. Default: the host that is connected. */
+  readonly serverName?: string | undefined;
+}
+
+/** The server's end of TLS 1.2 or 1.3; all PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificates that are trusted to sign the clients': every client must show one then (mutual TLS). */
+  readonly clientCa?: string | undefined;
+}
+
+/** What a client's certificate, which was verified, says of its subject: the alternative names in it. */
+export interface PeerIdentity {
+  /** DNS names. */
+  readonly names: readonly string[];
+  readonly uris: readonly string[];
 }
 
 export interface SocketAddress {
@@ -81,8 +117,12 @@ export interface ConnectionHandlers {
 
 export interface Connection {
   readonly remote: string;
+  /** At a server with mutual TLS: who connected. Null everywhere else. */
+  readonly peer: PeerIdentity | null;
   /** Queues the bytes; false asks the caller to wait for `drain`. The bytes must not change afterwards. */
   write(bytes: Uint8Array): boolean;
+  /** Bytes given to `write` that the system has not taken yet. */
+  unsentBytes(): number;
   /** Stops and resumes `data`, so that a slow consumer slows its peer. */
   pause(): void;
   resume(): void;
@@ -94,6 +134,11 @@ export interface Connection {
 
 export interface Listener {
   readonly address: SocketAddress;
+  /**
+   * Uses another certificate, key and client CA from the next connection on; those that are open stay.
+   * @throws Error when they cannot be used, or the listener was not opened with TLS; nothing has changed then.
+   */
+  renewTls(tls: ServerTls): void;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ export interface FileOperation {
     | "readFile"
     | "readDir"
     | "stat"
+    | "realPath"
     | "open"
     | "makeDir"
     | "rename"
@@ -101,6 +102,13 @@ export class MemoryFileSystem implements FileSystem {
     return node instanceof MemoryFile
       ? { bytes: node.content.length, modifiedMs: node.modifiedMs }
       : { bytes: 0, modifiedMs: 0 };
+  }
+
+  /** There are no links. */
+  async realPath(path: string): Promise<string> {
+    await this.#begin("realPath", path);
+    if (this.#find(path) === undefined) throw missing(path);
+    return `/${segmentsOf(path).join("/")}`;
   }
 
   async open(path: string, mode: "read" | "create" | "exclusive"): Promise<FileHandle> {

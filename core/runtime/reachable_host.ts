@@ -1,5 +1,10 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 
+/** Whether a host, as an address or as a URL has it, is this machine's loopback. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** The address to tell others: the one that is listened on, or, for "every address", one that is not loopback. */
 export function reachableHost(
   host: string,

@@ -29,6 +29,7 @@ export const systemFileSystem: FileSystem = {
       throw error;
     }
   },
+  realPath: (path) => named(path, fs.realpath(path)),
   open: async (path, mode) => fileHandle(await named(path, fs.open(path, openFlags[mode], 0o640))),
   makeDir,
   rename: (from, to) => named(from, fs.rename(from, to)),

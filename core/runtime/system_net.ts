@@ -1,23 +1,42 @@
 import * as net from "node:net";
+import * as nodeTls from "node:tls";
 import { errorCode, messageOf } from "../errors.ts";
-import { type Connection, type ConnectionHandlers, ListenError, type Network, type SocketAddress } from "./env.ts";
+import {
+  type Connection,
+  type ConnectionHandlers,
+  ListenError,
+  type Network,
+  type ServerTls,
+  type SocketAddress,
+} from "./env.ts";
+import { clientTlsOptions, peerOf, serverTlsOptions } from "./system_tls.ts";
 
-/** TCP by `node:net`, which both runtimes have. */
+/** A client that has not finished its handshake by then is dropped. */
+const handshakeMaxMs = 10_000;
+
+/** TCP by `node:net` and TLS by `node:tls`, which both runtimes have. */
 export const systemNetwork: Network = {
-  connect(address, handlers) {
-    const socket = net.connect({ host: address.host, port: address.port, noDelay: true });
-    socket.once("connect", () => handlers.open?.());
-    return attach(socket, formatAddress(address), handlers);
+  connect(address, handlers, tls) {
+    const socket = tls === undefined
+      ? net.connect({ host: address.host, port: address.port, noDelay: true })
+      : connectTls(address, clientTlsOptions(address, tls));
+    socket.once(tls === undefined ? "connect" : "secureConnect", () => handlers.open?.());
+    wire(socket, handlers);
+    return connectionOf(socket, formatAddress(address), null);
   },
 
-  async listen(address, accept) {
-    const server = net.createServer({ noDelay: true }, (socket) => {
+  async listen(address, accept, tls) {
+    const onSocket = (socket: net.Socket) => {
       const remote = formatAddress({ host: socket.remoteAddress ?? "?", port: socket.remotePort ?? 0 });
-      const connection = connectionOf(socket, remote);
+      const mutual = tls?.clientCa !== undefined && socket instanceof nodeTls.TLSSocket;
+      const connection = connectionOf(socket, remote, mutual ? peerOf(socket) : null);
       wire(socket, accept(connection));
-    });
+    };
+    const server = tls === undefined
+      ? net.createServer({ noDelay: true }, onSocket)
+      : listenerTls(address, tls, onSocket);
     const open = new Set<net.Socket>();
-    server.on("connection", (socket) => {
+    server.on("connection", (socket: net.Socket) => {
       open.add(socket);
       socket.once("close", () => open.delete(socket));
     });
@@ -29,6 +48,7 @@ export const systemNetwork: Network = {
     const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
     return {
       address: { host: address.host, port },
+      renewTls: (renewed) => renewTls(server, tls, renewed),
       close: () =>
         new Promise((resolve) => {
           server.close(() => resolve());
@@ -38,9 +58,30 @@ export const systemNetwork: Network = {
   },
 };
 
-function attach(socket: net.Socket, remote: string, handlers: ConnectionHandlers): Connection {
-  wire(socket, handlers);
-  return connectionOf(socket, remote);
+function connectTls(address: SocketAddress, options: nodeTls.ConnectionOptions): net.Socket {
+  const socket = nodeTls.connect({ host: address.host, port: address.port, ...options });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+function listenerTls(address: SocketAddress, tls: ServerTls, onSocket: (socket: net.Socket) => void): nodeTls.Server {
+  try {
+    const options = { ...serverTlsOptions(tls), noDelay: true, handshakeTimeout: handshakeMaxMs };
+    return nodeTls.createServer(options, onSocket);
+  } catch (error) {
+    throw listenError(address, error);
+  }
+}
+
+/** @throws Error as {@link Listener.renewTls} tells. */
+export function renewTls(server: net.Server, present: ServerTls | undefined, renewed: ServerTls): void {
+  if (present === undefined || !(server instanceof nodeTls.Server)) {
+    throw new Error("Cannot renew the certificate of a listener without TLS");
+  }
+  if ((present.clientCa === undefined) !== (renewed.clientCa === undefined)) {
+    throw new Error("Cannot begin or end to ask clients for certificates while listening");
+  }
+  server.setSecureContext(serverTlsOptions(renewed));
 }
 
 function wire(socket: net.Socket, handlers: ConnectionHandlers): void {
@@ -51,10 +92,12 @@ function wire(socket: net.Socket, handlers: ConnectionHandlers): void {
   socket.once("close", () => handlers.close(failure));
 }
 
-function connectionOf(socket: net.Socket, remote: string): Connection {
+function connectionOf(socket: net.Socket, remote: string, peer: Connection["peer"]): Connection {
   return {
     remote,
+    peer,
     write: (bytes) => socket.writable && socket.write(bytes),
+    unsentBytes: () => socket.writableLength,
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end: () => void socket.end(),

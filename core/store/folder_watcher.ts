@@ -1,4 +1,5 @@
 import { watch } from "chokidar";
+import { lstatSync, realpathSync } from "node:fs";
 import { relative } from "node:path/posix";
 import { isHiddenPath } from "./paths.ts";
 
@@ -26,7 +27,7 @@ export const watchFolder: WatchFolder = (root, folder, listener) => {
     // Our own writes are renames; the delay that pairs an editor's removal with its new file is not wanted here,
     // since a removal is confirmed by a second look anyway.
     atomic: false,
-    ignored: (path) => isIgnored(relativeTo(path)),
+    ignored: (path) => isIgnored(relativeTo(path)) || leadsOut(root, path),
   });
   watcher.on("all", (event, path) => {
     const changed = relativeTo(path);
@@ -43,4 +44,15 @@ function isIgnored(path: string): boolean {
   if (path === "" || path.startsWith("..")) return false;
   const names = path.split("/").filter((name) => !name.startsWith(".."));
   return isHiddenPath(names.join("/"));
+}
+
+/** A link to the root of everything would have all of it watched. chokidar wants to know at once. */
+function leadsOut(root: string, path: string): boolean {
+  try {
+    if (path === root || !lstatSync(path).isSymbolicLink()) return false;
+    return relative(realpathSync(root), realpathSync(path)).startsWith("../");
+  } catch {
+    // It is gone, or cannot be looked at: then there is nothing to be watched either.
+    return false;
+  }
 }

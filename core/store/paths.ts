@@ -7,6 +7,9 @@ const entryBytesMaxDefault = 1024 * 1024;
 /** Largest entry that the system writes: a collector's share of a big namespace, or its status. */
 const generatedBytesMax = 16 * 1024 * 1024;
 
+/** Characters of a name that is too long that its error repeats. */
+const nameShownMax = 40;
+
 const systemFolder = systemPrefix.slice(0, -1);
 
 /** How many bytes the text at `path` may have: 1 MiB, or 16 MiB for what the system itself generates. */
@@ -38,7 +41,10 @@ export function requireEntryPath(path: string): void {
   const names = first === systemFolder && rest.length > 0 ? rest : path.split("/");
   for (const name of names) {
     const problem = nameProblem(name);
-    if (problem !== null) throw new StorePathError(`Cannot use the path "${path}": "${name}" ${problem}`);
+    if (problem === null) continue;
+    // Of an entry's name its ending counts too, so that it is a file's name (of 255 bytes) on every volume.
+    const shown = name.length > nameShownMax ? `${name.slice(0, nameShownMax)}…` : name;
+    throw new StorePathError(`Cannot use the path "${path}": "${shown}" ${problem}`);
   }
   if (!isEntryPath(path)) {
     throw new StorePathError(`Cannot use the path "${path}": entries end in .yaml, except in ${systemPrefix}`);

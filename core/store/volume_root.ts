@@ -4,6 +4,7 @@ import { writeAtomically } from "../runtime/atomic_write.ts";
 import { type DirEntry, FileMissingError, type FileSystem, type Random } from "../runtime/env.ts";
 import { isHiddenPath } from "./paths.ts";
 import { StoreUnavailableError, systemPrefix } from "./store.ts";
+import { type Bounds, requireInside } from "./volume_bounds.ts";
 
 /**
  * The folder that a volume is mounted at. A file in it marks it as ours: when a shared volume is unmounted, an empty
@@ -11,11 +12,14 @@ import { StoreUnavailableError, systemPrefix } from "./store.ts";
  */
 export class VolumeRoot {
   readonly path: string;
+  /** Nothing is read or written outside. */
+  readonly bounds: Bounds;
   readonly #env: { readonly fs: FileSystem; readonly random: Random };
 
   constructor(path: string, env: { readonly fs: FileSystem; readonly random: Random }) {
     this.path = path;
     this.#env = env;
+    this.bounds = { fs: env.fs, root: path, realRoot: "" };
   }
 
   /**
@@ -51,6 +55,7 @@ export class VolumeRoot {
   }
 
   async #mark(): Promise<void> {
+    await requireInside(this.bounds, markPath);
     await writeAtomically(
       this.#env,
       this.path,

@@ -1,8 +1,9 @@
 import { join } from "node:path/posix";
 import { errorCode, messageOf } from "../errors.ts";
 import { isTemporaryName } from "../runtime/atomic_write.ts";
-import { type DirEntry, FileMissingError, type FileSystem } from "../runtime/env.ts";
+import { type DirEntry, FileMissingError } from "../runtime/env.ts";
 import { isEntryPath, isHiddenPath } from "./paths.ts";
+import { type Bounds, isInside, leadsOut } from "./volume_bounds.ts";
 
 /** Deepest folder that is looked into; entries are at most five deep. It also ends a circle of links. */
 const depthMax = 8;
@@ -17,10 +18,12 @@ export interface VolumeScan {
 }
 
 /**
- * Finds the entries below `root` whose path begins with `prefix`. Symbolic links are followed.
+ * Finds the entries below `root` whose path begins with `prefix`. Symbolic links are followed, but not out
+ * of it: a file there is told as a path, for whoever reads it to refuse, a folder as one that cannot be read.
  * @throws the error of the file system when `root` itself cannot be read.
  */
-export async function scanVolume(fs: FileSystem, root: string, prefix: string): Promise<VolumeScan> {
+export async function scanVolume(bounds: Bounds, prefix: string): Promise<VolumeScan> {
+  const { fs, root } = bounds;
   const paths: string[] = [];
   const unreadable: { path: string; reason: string }[] = [];
   const temporary: string[] = [];
@@ -42,6 +45,7 @@ export async function scanVolume(fs: FileSystem, root: string, prefix: string): 
       if (isTemporaryName(entry.name)) temporary.push(path);
       if (isHiddenPath(path) || !mayHold(path, prefix)) continue;
       if (entry.kind === "file") take(path);
+      else if (entry.kind === "other" && await leaves(path)) refuse(path);
       else if (depth < depthMax) await scanFolder(path, depth + 1);
     }
   }
@@ -50,7 +54,19 @@ export async function scanVolume(fs: FileSystem, root: string, prefix: string): 
     if (isEntryPath(path) && path.startsWith(prefix)) paths.push(path);
   }
 
-  await scanFolder(prefix.slice(0, Math.max(0, prefix.lastIndexOf("/"))), 0);
+  function refuse(path: string): void {
+    if (isEntryPath(path)) take(path);
+    else unreadable.push({ path, reason: leadsOut });
+  }
+
+  /** What is gone or cannot be looked at is not followed here either, and is told of by whoever tries to. */
+  async function leaves(path: string): Promise<boolean> {
+    return !await isInside(bounds, path).catch(() => true);
+  }
+
+  const start = prefix.slice(0, Math.max(0, prefix.lastIndexOf("/")));
+  if (start !== "" && await leaves(start)) unreadable.push({ path: start, reason: leadsOut });
+  else await scanFolder(start, 0);
   return { paths: paths.toSorted(), unreadable, temporary };
 }
 

@@ -3,7 +3,7 @@ import { messageOf } from "../errors.ts";
 import { writeAtomically } from "../runtime/atomic_write.ts";
 import { type Env, FileMissingError } from "../runtime/env.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { type EntryFile, readEntryFile, revisionOf } from "./entry_file.ts";
+import { type EntryFile, revisionOf } from "./entry_file.ts";
 import { type WatchFolder, watchFolder } from "./folder_watcher.ts";
 import { inGroups } from "./in_groups.ts";
 import { PathQueue } from "./path_queue.ts";
@@ -18,6 +18,7 @@ import {
   UnreadableEntryError,
   type Watch,
 } from "./store.ts";
+import { readVolumeFile, requireInside } from "./volume_bounds.ts";
 import { VolumeRoot } from "./volume_root.ts";
 import { scanVolume } from "./volume_scan.ts";
 import { VolumeWatch } from "./volume_watch.ts";
@@ -35,7 +36,8 @@ export interface VolumeOptions {
 
 /**
  * Opens a folder as a {@link Store}: an entry's path is its file's path in the folder, its revision a hash of its
- * content. Files that are neither `.yaml` nor in `.bcs-metric/`, and hidden ones, are no entries.
+ * content. Files that are neither `.yaml` nor in `.bcs-metric/`, and hidden ones, are no entries. Links are followed,
+ * but not out of the folder.
  *
  * Conditional writes are exact within this store object. Between processes on a shared volume they are best effort:
  * two that compare at the same instant can both succeed, and the later one's content remains.
@@ -81,7 +83,7 @@ class VolumeStore implements Store {
 
   async list(prefix: string): Promise<Entry[]> {
     await this.#root.require();
-    const { paths, unreadable } = await scanVolume(this.#env.fs, this.#root.path, prefix);
+    const { paths, unreadable } = await scanVolume(this.#root.bounds, prefix);
     const entries: Entry[] = [];
     await inGroups(paths, (path) => this.#read(path), (file, path) => {
       if (file.found === "text") entries.push({ path, text: file.text, revision: file.revision });
@@ -100,6 +102,7 @@ class VolumeStore implements Store {
         throw new EntryTooLargeError(`Cannot write entry "${path}": ${why}`);
       }
       await this.#root.require();
+      await requireInside(this.#root.bounds, path);
       const present = await this.#read(path);
       if (expected !== undefined) requireRevision("write", path, present, expected);
       const revision = revisionOf(bytes);
@@ -117,6 +120,7 @@ class VolumeStore implements Store {
     return this.#writes.run(path, async () => {
       requireEntryPath(path);
       await this.#root.require();
+      await requireInside(this.#root.bounds, path);
       const present = await this.#read(path);
       if (expected !== undefined) requireRevision("delete", path, present, expected);
       if (present.found === "nothing") return;
@@ -155,7 +159,7 @@ class VolumeStore implements Store {
   }
 
   #read(path: string): Promise<EntryFile> {
-    return readEntryFile(this.#env, join(this.#root.path, path), entryBytesMax(path));
+    return readVolumeFile(this.#env.clock, this.#root.bounds, path);
   }
 
   async #changing(what: string, path: string, change: () => Promise<void>): Promise<void> {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, test } from "node:test";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, test, type TestContext } from "node:test";
 import { UserError } from "../errors.ts";
 import { FileSystemError, MemoryFileSystem } from "../runtime/memory_fs.ts";
 import { systemEnv } from "../runtime/system_env.ts";
 import { makeLogger } from "../telemetry/log.ts";
-import { type Store, StoreUnavailableError } from "./store.ts";
+import { type Store, StoreUnavailableError, UnreadableEntryError } from "./store.ts";
 import { EventLog } from "./testing/event_log.ts";
 import { openVolume, type VolumeOptions } from "./volume_store.ts";
 
@@ -170,7 +170,7 @@ test("a link to an endless device is refused without reading it", async () => {
   await mkdir(join(root, "c1/metric/shop"), { recursive: true });
   await symlink("/dev/zero", join(root, cart));
   const events = await watched();
-  assert.deepEqual(events.lines, [`unreadable ${cart}: the file keeps changing while it is read`, "synced"]);
+  assert.deepEqual(events.lines, [`unreadable ${cart}: it leads out of the volume`, "synced"]);
 });
 
 test("links to files and folders are followed, and a ConfigMap that is swapped is noticed", async () => {
@@ -188,6 +188,80 @@ test("links to files and folders are followed, and a ConfigMap that is swapped i
   await rm(join(root, "map/..2026_1"), { recursive: true });
   await events.until((lines) => lines.length >= 5);
   assert.deepEqual(events.lines.slice(3).toSorted(), ["put map/metric/shop/cart.yaml=2", "put map/one.yaml=2"]);
+});
+
+/** A folder beside the volume with a file `<path>`, removed with the test. */
+async function outside(context: TestContext, path: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "bcs-metric-outside-"));
+  context.after(() => rm(folder, { recursive: true }));
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), "secret");
+  return folder;
+}
+
+test("a file that leads out of the volume is not read, and its last content stays", async (context) => {
+  const elsewhere = await outside(context, "cart.yaml");
+  await write(cart, "1");
+  const events = await watched();
+  await rm(join(root, cart));
+  await symlink(join(elsewhere, "cart.yaml"), join(root, cart));
+  await events.until((lines) => lines.includes(`unreadable ${cart}: it leads out of the volume`));
+  const store = await open();
+  await assert.rejects(store.get(cart), /^UnreadableEntryError: Cannot read entry ".*": it leads out of the volume$/);
+  assert.deepEqual(await store.list(""), []);
+  assert.ok(!events.lines.some((line) => line.includes("secret") || line.startsWith("delete")), events.lines.join());
+  await rm(join(root, cart));
+  await write(cart, "2");
+  await events.until((lines) => lines.includes(`put ${cart}=2`));
+});
+
+test("a folder that leads out of the volume is neither read, watched nor written", async (context) => {
+  const elsewhere = await outside(context, "shop/cart.yaml");
+  await mkdir(join(root, "c1"), { recursive: true });
+  await symlink(elsewhere, join(root, "c1/metric"));
+  await symlink("/", join(root, "c1/task"));
+  const events = await watched();
+  assert.deepEqual(events.lines, ["synced"]);
+  const store = await open();
+  await assert.rejects(store.get(cart), UnreadableEntryError);
+  for (const path of [cart, "c1/metric/shop/new.yaml", "c1/metric/new/cart.yaml", "c1/task/tmp/cart.yaml"]) {
+    const want = /^StorePathError: Cannot use the path ".*": the folder ".*": it leads out of the volume$/;
+    await assert.rejects(store.put(path, "x"), want, path);
+    await assert.rejects(store.delete(path), want, path);
+  }
+  assert.equal(await readFile(join(elsewhere, "shop/cart.yaml"), "utf8"), "secret");
+  assert.deepEqual(await readdir(elsewhere), ["shop"]);
+});
+
+test("the volume itself may be a link, and be exchanged as a whole", async () => {
+  await write("rev1/c1/metric/shop/cart.yaml", "1");
+  await write("rev2/c1/metric/shop/cart.yaml", "2");
+  await symlink("rev1", join(root, "current"));
+  const store = await open({ root: join(root, "current") });
+  assert.equal((await store.get(cart))?.text, "1");
+  await symlink("rev2", join(root, "next"));
+  await rename(join(root, "next"), join(root, "current"));
+  assert.equal((await store.get(cart))?.text, "2");
+  await store.put(cart, "3");
+  assert.equal(await readFile(join(root, "rev2", cart), "utf8"), "3");
+});
+
+test("a system folder that leads out of the volume is refused at the start", async (context) => {
+  await symlink(await outside(context, "x"), join(root, ".bcs-metric"));
+  await assert.rejects(open(), /^UserError: Cannot use ".*" as the volume: .*it leads out of the volume$/);
+});
+
+test("a name with its ending is as long as a file's may be, and no longer", async () => {
+  const store = await open();
+  const pathOf = (length: number) => `c1/metric/shop/${"n".repeat(length)}.yaml`;
+  await store.put(pathOf(248), "1");
+  assert.equal((await store.get(pathOf(248)))?.text, "1");
+  const want = /^StorePathError: .*: "n{40}…" is longer than 253 bytes$/;
+  await assert.rejects(store.put(pathOf(249), "1"), want);
+  await assert.rejects(store.get(pathOf(249)), want);
+  const status = `.bcs-metric/status/c1/shop/${"n".repeat(248)}.json`;
+  await store.put(status, "1");
+  assert.equal((await store.get(status))?.text, "1");
 });
 
 /** Waits ten times as long as it should, so that a busy machine does not change what these tests show. */

@@ -2,11 +2,12 @@ import { join } from "node:path/posix";
 import { messageOf } from "../errors.ts";
 import type { Clock, FileSystem, Random } from "../runtime/env.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { type EntryFile, type FileStamp, pause, readEntryFile } from "./entry_file.ts";
+import { type EntryFile, type FileStamp, pause } from "./entry_file.ts";
 import type { WatchFolder } from "./folder_watcher.ts";
 import { inGroups } from "./in_groups.ts";
-import { entryBytesMax, isEntryPath } from "./paths.ts";
+import { isEntryPath } from "./paths.ts";
 import type { StoreEvent, Watch } from "./store.ts";
+import { readVolumeFile } from "./volume_bounds.ts";
 import type { VolumeRoot } from "./volume_root.ts";
 import { scanVolume } from "./volume_scan.ts";
 
@@ -174,8 +175,8 @@ export class VolumeWatch implements Watch {
   }
 
   async #scan(touched: readonly string[]): Promise<void> {
-    const { env, root } = this.#deps;
-    const { paths, unreadable, temporary } = await scanVolume(env.fs, root.path, this.#prefix);
+    const { root } = this.#deps;
+    const { paths, unreadable, temporary } = await scanVolume(root.bounds, this.#prefix);
     for (const folder of unreadable) this.#warnOnce(folder);
     for (const path of temporary) await this.#removeOld(join(root.path, path));
     const present = new Set(paths);
@@ -222,7 +223,7 @@ export class VolumeWatch implements Watch {
 
   async #read(paths: readonly string[], use: (path: string, file: EntryFile) => void): Promise<void> {
     const { env, root } = this.#deps;
-    const read = (path: string) => readEntryFile(env, join(root.path, path), entryBytesMax(path));
+    const read = (path: string) => readVolumeFile(env.clock, root.bounds, path);
     await inGroups(paths, read, (file, path) => use(path, file));
   }
 
