@@ -13,6 +13,8 @@ export type MakeScraper = (
 interface Entry {
   /** All that a scraper depends on: another one is made when it changes. */
   readonly signature: string;
+  /** That of the metric alone. */
+  readonly metricSignature: string;
   readonly scraper: TargetScraper;
   status: TargetStatus;
   isScraping: boolean;
@@ -22,6 +24,8 @@ interface Entry {
 
 export interface TargetTableOptions {
   readonly place: { readonly cluster: string; readonly namespace: string };
+  /** Number of this start of the collector, which its sequence numbers belong to. */
+  readonly epoch: bigint;
   readonly makeScraper: MakeScraper;
   /** Told of a target that an assignment lists twice; the first one counts. */
   readonly onDuplicate: (key: string) => void;
@@ -31,6 +35,8 @@ export interface TargetTableOptions {
 export class TargetTable {
   readonly #options: TargetTableOptions;
   #entries = new Map<string, Entry>();
+  /** Of the assignment that the entries are from; null without one. */
+  #generation: number | null = null;
 
   constructor(options: TargetTableOptions) {
     this.#options = options;
@@ -59,11 +65,13 @@ export class TargetTable {
         }
         entries.set(key, this.#entryFor(key, identity, metric, target, metricSignature));
         const { fromMs = null, untilMs = null } = target;
-        scheduled.push({ key, frequencyMs: metric.frequency * 1000, fromMs, untilMs });
+        const atOnce = this.#isNews(key, target, metricSignature);
+        scheduled.push({ key, frequencyMs: metric.frequency * 1000, fromMs, untilMs, atOnce });
       }
     }
     const before = this.#entries;
     this.#entries = entries;
+    this.#generation = assignment?.generation ?? null;
     for (const [key, entry] of before) if (entries.get(key) !== entry) retire(entry);
     return scheduled;
   }
@@ -75,7 +83,7 @@ export class TargetTable {
     entry.isScraping = true;
     try {
       const result = await entry.scraper.scrape();
-      if (result !== null) entry.status = statusAfter(entry.status, result);
+      if (result !== null) entry.status = statusAfter(entry.status, result, this.#options.epoch);
       return result;
     } finally {
       entry.isScraping = false;
@@ -99,6 +107,16 @@ export class TargetTable {
     this.#entries.clear();
   }
 
+  /**
+   * Whether the target is to be scraped without waiting for its tick: its metric's definition is another one, or it came
+   * after what was in force here. One that comes from another collector was there before, and keeps its ticks.
+   */
+  #isNews(key: string, { addedIn }: CollectionTarget, metricSignature: string): boolean {
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known.metricSignature !== metricSignature;
+    return this.#generation !== null && addedIn !== undefined && addedIn > this.#generation;
+  }
+
   #identityOf(metric: CollectionMetric, target: CollectionTarget): TargetIdentity {
     return { ...this.#options.place, metric: metric.name, address: target.address, pod: target.pod };
   }
@@ -111,13 +129,13 @@ export class TargetTable {
     metricSignature: string,
   ): Entry {
     // From when and until when it is ours is the schedule's business.
-    const { fromMs: _from, untilMs: _until, ...rest } = target;
+    const { fromMs: _from, untilMs: _until, addedIn: _addedIn, ...rest } = target;
     const signature = metricSignature + JSON.stringify(rest);
     const known = this.#entries.get(key);
     if (known?.signature === signature) return known;
     const scraper = this.#options.makeScraper(identity, metric, target);
     const status = known?.status ?? unknownStatus(identity);
-    return { signature, scraper, status, isScraping: false, isRetired: false };
+    return { signature, metricSignature, scraper, status, isScraping: false, isRetired: false };
   }
 }
 
@@ -130,7 +148,7 @@ function unknownStatus({ metric, address, pod }: TargetIdentity): TargetStatus {
   return { metric, address, pod, health: "unknown", lastScrapeMs: 0, durationMs: 0, samples: 0, error: "" };
 }
 
-function statusAfter(before: TargetStatus, result: ScrapeResult): TargetStatus {
+function statusAfter(before: TargetStatus, result: ScrapeResult, epoch: bigint): TargetStatus {
   return {
     ...before,
     health: result.health,
@@ -138,6 +156,8 @@ function statusAfter(before: TargetStatus, result: ScrapeResult): TargetStatus {
     durationMs: result.durationMs,
     samples: result.health === "up" ? result.samples : 0,
     bodyBytes: result.bodyBytes,
+    epoch: String(epoch),
+    sequence: result.sequence,
     error: result.reason,
   };
 }

@@ -14,6 +14,7 @@ const upResult: ScrapeResult = {
   duplicates: 0,
   seriesAdded: 7,
   bodyBytes: 70,
+  sequence: 3,
 };
 
 class FakeScraper implements TargetScraper {
@@ -36,6 +37,7 @@ function makeTable() {
   const duplicates: string[] = [];
   const table = new TargetTable({
     place: { cluster: "c", namespace: "shop" },
+    epoch: 9n,
     makeScraper: () => {
       const scraper = new FakeScraper();
       scrapers.push(scraper);
@@ -57,10 +59,25 @@ test("targets are handed to the schedule with their frequency and bounds", () =>
   const { table } = makeTable();
   const scheduled = table.replace(assignment([a, { ...b, fromMs: 5, untilMs: 9 }]));
   assert.deepEqual(scheduled, [
-    { key: "c/shop/cart/10.0.0.1:9100/", frequencyMs: 30_000, fromMs: null, untilMs: null },
-    { key: "c/shop/cart/10.0.0.2:9100/cart-1", frequencyMs: 30_000, fromMs: 5, untilMs: 9 },
+    { key: "c/shop/cart/10.0.0.1:9100/", frequencyMs: 30_000, fromMs: null, untilMs: null, atOnce: false },
+    { key: "c/shop/cart/10.0.0.2:9100/cart-1", frequencyMs: 30_000, fromMs: 5, untilMs: 9, atOnce: false },
   ]);
   assert.deepEqual(table.countByHealth(), { up: 0, down: 0, unknown: 2 });
+});
+
+test("what is new or defined anew is to be scraped at once, what was there before is not", () => {
+  const { table } = makeTable();
+  const atOnce = (generation: number, targets: readonly Partial<CollectionTarget>[], fields = {}) =>
+    table.replace({ ...assignment(targets, fields), generation }).map((one) => one.atOnce);
+  // After a start nobody knows what is new.
+  assert.deepEqual(atOnce(3, [{ ...a, addedIn: 3 }]), [false]);
+  assert.deepEqual(atOnce(4, [{ ...a, addedIn: 3 }, { ...b, addedIn: 4 }]), [false, true]);
+  assert.deepEqual(atOnce(5, [{ ...a, addedIn: 3 }, { ...b, addedIn: 4 }]), [false, false]);
+  assert.deepEqual(atOnce(6, [{ ...a, addedIn: 3 }], { version: "2" }), [true]);
+  assert.deepEqual(atOnce(7, [{ ...a, addedIn: 3, untilMs: 9 }], { version: "2" }), [false]);
+  // It comes from another collector, which may be dead.
+  assert.deepEqual(atOnce(8, [{ ...b, addedIn: 4 }, a], { version: "2" }), [false, false]);
+  assert.deepEqual(atOnce(9, [b], { version: "2" }), [false]);
 });
 
 test("what does not change keeps its scraper, even if its bounds do", () => {
@@ -117,6 +134,8 @@ test("the status is that of the last scrape", async () => {
       durationMs: 5,
       samples: 0,
       bodyBytes: upResult.bodyBytes,
+      epoch: "9",
+      sequence: 3,
       error: "HTTP 503",
     },
   ]);

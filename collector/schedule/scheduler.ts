@@ -7,6 +7,9 @@ import { nextTick, offsetOf } from "./tick.ts";
  * A target's ticks are the moments of the wall clock that `tick.ts` fixes. Ticks are gathered into slots: all that
  * fall into one start together at its end, since waking the process costs more than a scrape does. A target never
  * overlaps itself: a tick that comes while its scrape runs or waits is missed, and counted.
+ *
+ * A target that is new, or whose definition changed, is scraped once besides its ticks, at once, unless a tick comes
+ * soon anyway. No tick is missed for that: one that comes meanwhile waits for its end.
  */
 
 /** Length of a slot in milliseconds: the most that a scrape is late by design. */
@@ -17,6 +20,11 @@ export const clockJumpMs = 500;
 
 /** Longest sleep, which bounds how long a jump of the wall clock stays unseen. */
 export const wakeMsMax = 5000;
+
+/** Scrapes besides the ticks are spread over so long, by a hash of the target. */
+export const atOnceSpreadMs = 300;
+/** A tick that is no further away than this comes soon enough. */
+const soonMs = 500;
 
 export interface Moment {
   /** Unix milliseconds. */
@@ -31,6 +39,8 @@ export interface ScheduledTarget {
   /** First moment, and first moment no more, at which the target is ours; null means no bound. */
   readonly fromMs: number | null;
   readonly untilMs: number | null;
+  /** Scrape it once without waiting for its tick: it is new, or its definition changed. */
+  readonly atOnce?: boolean;
 }
 
 export type ScheduleEvent =
@@ -50,6 +60,8 @@ interface Entry {
   readonly offsetMs: number;
   /** The next tick that was not looked at yet, whether or not it lies within the target's bounds. */
   tickMs: number;
+  /** When it is to be scraped besides its ticks; null for not. */
+  atOnceMs: number | null;
 }
 
 interface QueuedTick {
@@ -64,6 +76,10 @@ export interface ScheduleState {
   /** Due, but without a free place: key to scheduled moment, first come first served. */
   readonly waiting: Map<string, number>;
   readonly running: Set<string>;
+  /** Those of the waiting and running ones that are scraped besides their ticks. */
+  readonly besides: Set<string>;
+  /** Ticks that came while such a scrape ran: key to scheduled moment. */
+  readonly heldUp: Map<string, number>;
   /** Ticks at which a target was not scraped, since start. */
   missedTicks: number;
   clockJumps: number;
@@ -81,6 +97,8 @@ export function makeSchedule(concurrencyMax: number): ScheduleState {
     queue: new DueQueue(),
     waiting: new Map(),
     running: new Set(),
+    besides: new Set(),
+    heldUp: new Map(),
     missedTicks: 0,
     clockJumps: 0,
     skewMs: null,
@@ -99,7 +117,7 @@ export function stepSchedule(state: ScheduleState, event: ScheduleEvent, now: Mo
       state.wakeMs = Infinity;
       break;
     case "finished":
-      state.running.delete(event.key);
+      finish(state, event.key);
       break;
   }
   takeDue(state, now);
@@ -118,6 +136,7 @@ function followClock(state: ScheduleState, now: Moment): void {
   state.clockJumps++;
   for (const entry of state.entries.values()) {
     entry.tickMs = nextTick(entry.offsetMs, entry.target.frequencyMs, now.wallMs);
+    if (entry.atOnceMs !== null) entry.atOnceMs = now.wallMs;
   }
   for (const key of state.waiting.keys()) state.waiting.set(key, now.wallMs);
   refillQueue(state);
@@ -131,10 +150,17 @@ function assign(state: ScheduleState, targets: readonly ScheduledTarget[], now: 
     const tickMs = known !== undefined && hasBegun(known, now) && known.target.frequencyMs === target.frequencyMs
       ? known.tickMs
       : nextTick(offsetMs, target.frequencyMs, now.wallMs);
-    entries.set(target.key, { target, offsetMs, tickMs });
+    const due = now.wallMs + offsetMs % atOnceSpreadMs;
+    const atOnceMs = target.atOnce === true && tickMs > now.wallMs + soonMs ? due : known?.atOnceMs ?? null;
+    entries.set(target.key, { target, offsetMs, tickMs, atOnceMs });
   }
   state.entries = entries;
-  for (const key of state.waiting.keys()) if (!entries.has(key)) state.waiting.delete(key);
+  for (const key of state.waiting.keys()) {
+    if (entries.has(key)) continue;
+    state.waiting.delete(key);
+    state.besides.delete(key);
+  }
+  for (const key of state.heldUp.keys()) if (!entries.has(key)) state.heldUp.delete(key);
   refillQueue(state);
 }
 
@@ -148,8 +174,12 @@ function refillQueue(state: ScheduleState): void {
   for (const entry of state.entries.values()) enqueue(state, entry);
 }
 
-/** Queues the entry's first tick within its bounds, if there is one. */
+/** Queues what comes first of the entry: a scrape at once, or its first tick within its bounds, if there is one. */
 function enqueue(state: ScheduleState, entry: Entry): void {
+  if (entry.atOnceMs !== null) {
+    state.queue.push({ dueMs: entry.atOnceMs, entry });
+    return;
+  }
   const { fromMs, untilMs, frequencyMs } = entry.target;
   if (fromMs !== null && entry.tickMs < fromMs) entry.tickMs = nextTick(entry.offsetMs, frequencyMs, fromMs - 1);
   if (untilMs !== null && entry.tickMs >= untilMs) return;
@@ -163,9 +193,34 @@ function takeDue(state: ScheduleState, now: Moment): void {
     const first = state.queue.peek();
     if (first === undefined || first.dueMs > endedMs) return;
     state.queue.pop();
-    takeTick(state, first.entry, endedMs);
+    if (first.entry.atOnceMs === null) takeTick(state, first.entry, endedMs);
+    else takeAtOnce(state, first.entry, first.entry.atOnceMs, now);
     enqueue(state, first.entry);
   }
+}
+
+/** Makes a scrape besides the ticks wait for a place, unless it is not ours to make now, or another one does as well. */
+function takeAtOnce(state: ScheduleState, entry: Entry, atOnceMs: number, now: Moment): void {
+  const { key, fromMs, untilMs } = entry.target;
+  entry.atOnceMs = null;
+  if (atOnceMs < (fromMs ?? -Infinity) || atOnceMs >= (untilMs ?? Infinity)) return;
+  if (state.waiting.has(key) || entry.tickMs <= atOnceMs) return;
+  if (state.running.has(key)) {
+    // What runs began under the definition of before: look again in a moment.
+    entry.atOnceMs = now.wallMs + slotMs;
+    return;
+  }
+  state.waiting.set(key, atOnceMs);
+  state.besides.add(key);
+}
+
+function finish(state: ScheduleState, key: string): void {
+  state.running.delete(key);
+  state.besides.delete(key);
+  const heldUpMs = state.heldUp.get(key);
+  if (heldUpMs === undefined) return;
+  state.heldUp.delete(key);
+  state.waiting.set(key, heldUpMs);
 }
 
 /** Makes the latest of an entry's due ticks wait; earlier ones, after a stall of the process, are missed. */
@@ -175,9 +230,20 @@ function takeTick(state: ScheduleState, entry: Entry, endedMs: number): void {
   const skipped = Math.floor((lastMs - entry.tickMs) / frequencyMs);
   const scheduledMs = entry.tickMs + skipped * frequencyMs;
   state.missedTicks += skipped;
-  if (state.running.has(key) || state.waiting.has(key)) state.missedTicks++;
+  if (state.besides.has(key) && !state.heldUp.has(key)) waitBesides(state, key, scheduledMs);
+  else if (state.running.has(key) || state.waiting.has(key)) state.missedTicks++;
   else state.waiting.set(key, scheduledMs);
   entry.tickMs = scheduledMs + frequencyMs;
+}
+
+/** A tick that meets a scrape besides the ticks takes its place, or follows it. */
+function waitBesides(state: ScheduleState, key: string, scheduledMs: number): void {
+  if (state.running.has(key)) {
+    state.heldUp.set(key, scheduledMs);
+    return;
+  }
+  state.waiting.set(key, scheduledMs);
+  state.besides.delete(key);
 }
 
 function startWaiting(state: ScheduleState, now: Moment): ScheduleEffect[] {

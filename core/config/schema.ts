@@ -187,6 +187,8 @@ const target = z.strictObject({
   pod: text.default(""),
   scheme: z.enum(["http", "https"]).optional(),
   labels: labels.default({}),
+  /** Generation in which the target came into the namespace, and to this collector; not there when it came from another. */
+  addedIn: z.int().min(1).optional(),
   /** Unix milliseconds from which, and until which, this collector scrapes the target. */
   fromMs: z.int().optional(),
   untilMs: z.int().optional(),

@@ -7,11 +7,13 @@ import { type Benchmark, formatMs, quantile } from "./benchmark.ts";
 const goalMs = 1000;
 /** So many that one of them is due every 50 ms: what is measured is the way of the change, not the wait for a tick. */
 const targetCount = 40;
+/** Seconds: targets that are always due soon, and such as a namespace mostly has. */
+const frequencies = [1, 60] as const;
 
 /**
  * From a change of a Metric's file on the volume to the first scrape under it, through the real processes: service,
- * two collectors and an exporter. Targets are scraped every second; each has its own ticks, which a change does not
- * move, so a target alone may have to wait for its next one besides.
+ * two collectors and an exporter. Half of the changes are of a metric whose targets are scraped every second, half of
+ * one whose targets are scraped every minute: those are scraped at once, besides their ticks.
  */
 export const configLatencyBenchmark: Benchmark = {
   name: "config-latency",
@@ -21,19 +23,24 @@ export const configLatencyBenchmark: Benchmark = {
     const servers = await Promise.all(Array.from({ length: targetCount }, () => scrapes.serve()));
     const system = await startSmallSystem({});
     try {
-      const write = (change: number) => system.writeDocument("TEST/metric/shop/bench.yaml", metricOf(change));
+      const write = (change: number, frequency: number) =>
+        system.writeDocument(`TEST/metric/shop/bench-${frequency}.yaml`, metricOf(change, frequency));
       await system.writeDocument("TEST/collector/shop/bcs-collector-shop.yaml", collectorYaml(2));
-      await write(0);
+      for (const frequency of frequencies) await write(0, frequency);
       const ports = servers.map((server) => server.address.port);
       await system.writeDocument("TEST/application/shop/bench.yaml", applicationYaml("bench", ports));
-      await waitFor("the first scrapes", 60_000, () => scrapes.of("/v0"));
+      for (const frequency of frequencies) {
+        await waitFor("the first scrapes", 90_000, () => scrapes.of(pathOf(0, frequency)));
+      }
       const latencies: number[] = [];
       for (let change = 1; change <= (short ? 3 : 120); change++) {
         // Whatever has a period of its own shall be met at every phase of it.
         await new Promise((resolve) => setTimeout(resolve, 1000 + Math.random() * 1000));
+        const frequency = frequencies[change % frequencies.length] ?? frequencies[0];
         const changedMs = performance.now();
-        await write(change);
-        latencies.push(await waitFor(`change ${change}`, 30_000, () => scrapes.of(`/v${change}`)) - changedMs);
+        await write(change, frequency);
+        const path = pathOf(change, frequency);
+        latencies.push(await waitFor(path, 90_000, () => scrapes.of(path)) - changedMs);
       }
       const p99 = quantile(latencies, 0.99);
       return [
@@ -53,11 +60,15 @@ export const configLatencyBenchmark: Benchmark = {
   },
 };
 
-function metricOf(change: number): string {
-  return metricYaml("bench").replace(`version: "1"`, `version: "${change}"`).replace(
-    "uri: /metrics",
-    `uri: /v${change}`,
-  );
+function pathOf(change: number, frequency: number): string {
+  return `/${frequency}/${change}`;
+}
+
+function metricOf(change: number, frequency: number): string {
+  return metricYaml("bench").replace("name: bench", `name: bench-${frequency}`)
+    .replace(`version: "1"`, `version: "${change}"`)
+    .replace("frequency: 1", `frequency: ${frequency}`)
+    .replace("uri: /metrics", `uri: ${pathOf(change, frequency)}`);
 }
 
 /** When each path was first asked for, at whichever target. */

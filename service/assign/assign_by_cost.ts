@@ -94,12 +94,15 @@ function unevennessOf(bins: readonly Bin[]): Pick<CostAssignment, "uneven" | "ha
 
 /**
  * Moves from the fullest to the emptiest whatever brings the two closest, until they are close or nothing helps. Each
- * move makes the sum of the squared loads smaller, so it comes to an end.
+ * move makes the sum of the squared loads smaller, so it comes to an end. Nobody both gives and gets: such moves could
+ * not begin together, and the next time does what is left to do.
  */
 function level(bins: readonly Bin[]): void {
   const enough = meanOf(bins) * evenShare;
+  const [givers, takers] = [new Set<Bin>(), new Set<Bin>()];
   for (;;) {
-    const [from, to] = [fullest(bins), emptiest(bins)];
+    const from = fullest(bins.filter((bin) => !takers.has(bin)));
+    const to = emptiest(bins.filter((bin) => !givers.has(bin)));
     if (from === undefined || to === undefined) return;
     const gap = from.load - to.load;
     const best = gap > enough ? bestMove(from, gap) : null;
@@ -107,6 +110,8 @@ function level(bins: readonly Bin[]): void {
     from.targets.delete(best.target);
     from.load -= best.cost;
     put(to, best);
+    givers.add(from);
+    takers.add(to);
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { canonicalJson } from "../../core/config/canonical.ts";
 import { keyOfPath } from "../../core/config/key.ts";
 import type { Workload } from "../orchestrator/orchestrator.ts";
+import { keyOf } from "../reconcile/collections.ts";
 import type { NamespacePlan, Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
 import { workloadOf } from "../reconcile/workloads.ts";
 import { scopeOf } from "../targets/sources.ts";
@@ -25,7 +26,7 @@ export interface GuardInputs {
   /** The changes that are held already, by scope. */
   readonly holds: ReadonlyMap<string, Hold>;
   /** The workloads as they were applied last, by scope. */
-  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly workloads: ReadonlyMap<string, readonly Workload[]>;
 }
 
 export interface Guarded {
@@ -118,24 +119,29 @@ function hashOf({ scope, before, after }: Change): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 
-function without(plan: Plan, held: ReadonlySet<string>, view: View, workloads: ReadonlyMap<string, Workload>): Plan {
+function without(
+  plan: Plan,
+  held: ReadonlySet<string>,
+  view: View,
+  workloads: ReadonlyMap<string, readonly Workload[]>,
+): Plan {
   const isFree = (path: string) => {
     const key = keyOfPath(path);
     return key === null || !held.has(scopeOf(key));
   };
-  const planned = new Map(plan.workloads.map((workload) => [scopeOf(workload), workload]));
+  const planned = Map.groupBy(plan.workloads, scopeOf);
   const stored = Map.groupBy(view.collections, scopeOf);
   const kept = [...held].map((scope) => {
     const present = stored.get(scope) ?? [];
     const namespace = view.previous.find((one) => scopeOf(one) === scope) ?? planIn(present);
-    const workload = workloads.get(scope) ?? workloadFor(scope, present, planned.get(scope), view);
-    return { namespace, workload };
+    const own = workloads.get(scope) ?? workloadsFor(scope, present, planned.get(scope) ?? [], view);
+    return { namespace, workloads: own };
   });
   return {
     ...plan,
     writes: plan.writes.filter(({ path }) => isFree(path)),
     removals: plan.removals.filter(({ path }) => isFree(path)),
-    workloads: [...plan.workloads.filter((one) => !held.has(scopeOf(one))), ...kept.map((one) => one.workload)],
+    workloads: [...plan.workloads.filter((one) => !held.has(scopeOf(one))), ...kept.flatMap((one) => one.workloads)],
     namespaces: [
       ...plan.namespaces.filter((one) => !held.has(scopeOf(one))),
       ...kept.flatMap((one) => one.namespace ?? []),
@@ -144,22 +150,25 @@ function without(plan: Plan, held: ReadonlySet<string>, view: View, workloads: R
 }
 
 /** After a restart nobody knows the workload any more: it is made up anew, with a collector for each collection. */
-function workloadFor(
+function workloadsFor(
   scope: string,
   present: readonly StoredCollection[],
-  planned: Workload | undefined,
+  planned: readonly Workload[],
   view: View,
-): Workload {
-  if (planned !== undefined) return { ...planned, replicas: Math.max(planned.replicas, present.length) };
+): readonly Workload[] {
+  const [only, ...others] = planned;
+  if (others.length > 0) return planned;
+  if (only !== undefined) return [{ ...only, replicas: Math.max(only.replicas, present.length) }];
   const slash = scope.indexOf("/");
-  return workloadOf({
+  const inputs = {
     clusterId: scope.slice(0, slash),
     namespace: scope.slice(slash + 1),
     metrics: [],
     collectors: view.collectors.filter((document) => scopeOf(document.metadata) === scope),
     unreadableCollectors: [],
     replicasKept: present.length,
-  });
+  };
+  return [workloadOf(inputs)];
 }
 
 /** The plan that the collections carry out. */
@@ -170,22 +179,22 @@ function planIn(present: readonly StoredCollection[]): NamespacePlan[] {
   return [{ clusterId: first.clusterId, namespace: first.namespace, generation, targets: targetsIn(present) }];
 }
 
+/** Each target once: one that is being handed over is in two collections, and shown with the first of them. */
 function targetsIn(present: readonly StoredCollection[]): PlannedTarget[] {
-  return present.flatMap(({ name, document }) =>
-    (document?.spec.metrics ?? []).flatMap((metric) =>
-      metric.targets.map(({ address, pod, scheme, labels }) => ({
-        metric: metric.name,
-        address,
-        pod,
-        labels,
-        ...(scheme === undefined ? {} : { scheme }),
-        collector: name,
-        generation: document?.spec.generation ?? 0,
-      }))
-    )
-  );
+  const targets = new Map<string, PlannedTarget>();
+  for (const { name: collector, document } of present) {
+    for (const metric of document?.spec.metrics ?? []) {
+      for (const { address, pod, scheme, labels } of metric.targets) {
+        const key = keyOf(metric.name, address);
+        if (targets.has(key)) continue;
+        const target = { metric: metric.name, address, pod, labels, ...(scheme === undefined ? {} : { scheme }) };
+        targets.set(key, { ...target, collector, generation: document?.spec.generation ?? 0 });
+      }
+    }
+  }
+  return [...targets.values()];
 }
 
 function keysIn(targets: readonly PlannedTarget[]): Set<string> {
-  return new Set(targets.flatMap(({ metric, address }) => address === undefined ? [] : [`${metric} ${address}`]));
+  return new Set(targets.flatMap(({ metric, address }) => address === undefined ? [] : [keyOf(metric, address)]));
 }

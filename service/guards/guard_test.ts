@@ -158,3 +158,16 @@ test("when the collections are gone too, what was planned last tells what was th
   assert.equal(held[0]?.targetsBefore, 30);
   assert.equal(plan.namespaces[0]?.targets.length, 30);
 });
+
+test("a target that is in two collections while it moves counts once, and stays once in what is held", () => {
+  const collections = stateOf(shop, { shop: 30 });
+  const [file] = collections;
+  assert.ok(file?.document);
+  const name = "bcs-collector-shop-1";
+  const path = file.path.replace("shop-0", "shop-1");
+  const both = [file, { ...file, name, path }];
+  const { held: [held], plan } = guarded(viewOf(shop, { shop: 14 }, both));
+  assert.equal(held?.reason, "it removes 16 of 30 targets at once");
+  assert.deepEqual([held.targetsBefore, plan.namespaces[0]?.targets.length], [30, 30]);
+  assert.deepEqual(guarded(viewOf(shop, { shop: 15 }, both)).held, []);
+});

@@ -60,6 +60,28 @@ export class HoldState {
     return "confirmed";
   }
 
+  /**
+   * Forgets a held change, with the confirmation that it may have, provided that it is still the one with this hash.
+   * Whoever leads looks anew then, and holds again what the documents still want.
+   * @throws the errors of the store.
+   */
+  async discard(
+    key: { readonly clusterId: string; readonly namespace: string },
+    hash: string,
+  ): Promise<Exclude<Confirmation, "confirmed"> | "discarded"> {
+    const path = holdPath(key);
+    const present = this.#holds.get(path);
+    if (present === undefined) return "nothing-held";
+    if (present.hold.hash !== hash) return "other-hash";
+    try {
+      await this.#store.delete(path, present.revision);
+    } catch (error) {
+      if (error instanceof RevisionConflictError) return "other-hash";
+      throw error;
+    }
+    return "discarded";
+  }
+
   /** What is to be written and removed so that the store has exactly these. */
   changesTo(
     held: readonly HeldChange[],

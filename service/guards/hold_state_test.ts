@@ -29,6 +29,19 @@ function keeping(holds: HoldState, mayAct = true) {
   return { holds, log: makeLogger("test", "silent"), mayAct: () => mayAct };
 }
 
+test("a held change is forgotten when it is discarded, with its confirmation", async () => {
+  const store = new MemoryStore();
+  const holds = await follow(store);
+  await tellHolds([change], keeping(holds));
+  assert.equal(await holds.confirm(change, "abc", "ann"), "confirmed");
+  assert.equal(await holds.discard(change, "abd"), "other-hash");
+  assert.equal(await holds.discard({ ...change, namespace: "bank" }, "abc"), "nothing-held");
+  assert.equal(await holds.discard(change, "abc"), "discarded");
+  assert.deepEqual(holds.all(), []);
+  assert.equal(await tellHolds([change], keeping(holds)), 0);
+  assert.deepEqual(holds.all(), [{ ...change, confirmed: "", confirmedBy: "" }], "it is held again while it is wanted");
+});
+
 test("what the leader holds is shown, and can be confirmed, by every service", async () => {
   const store = new MemoryStore();
   const [leader, other] = [await follow(store), await follow(store)];

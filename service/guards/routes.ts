@@ -3,8 +3,10 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { identityOf, mayRead, requireScope } from "../api/auth.ts";
 import { problem } from "../api/problem.ts";
+import { answerView } from "../api/view_list.ts";
+import { guardView } from "../api/views.ts";
 import { answerStoreProblem } from "../stream/store_problem.ts";
-import type { HoldState } from "./hold_state.ts";
+import type { Confirmation, HoldState } from "./hold_state.ts";
 
 const bodyBytesMax = 1024;
 const bodySchema = z.strictObject({ hash: z.string().min(1) });
@@ -14,16 +16,17 @@ const bodySchema = z.strictObject({ hash: z.string().min(1) });
  *
  * | route                                                | answer                                                  |
  * | ---------------------------------------------------- | ------------------------------------------------------- |
- * | `GET /v1/guards`                                     | `{guards: Hold[]}`                                      |
+ * | `GET /v1/guards`                                     | `{guards: Hold[], continue?}`; see service/api/views.ts |
  * | `POST /v1/guards/{cluster}/{namespace}/confirm`      | 202; the body is `{"hash"}`, of exactly what was shown  |
+ * | `POST /v1/guards/{cluster}/{namespace}/discard`      | 202; the same, and it is looked at anew                 |
  *
- * A confirmation of what is not held is a 404, of something else than what is held now a 409.
+ * A word about what is not held is a 404, of something else than what is held now a 409.
  */
 export function guardRoutes(holds: HoldState): Hono {
   const app = new Hono();
   app.get("/v1/guards", requireScope({ action: "any" }), (context) => {
     const guards = holds.all().filter((hold) => mayRead(context, hold.clusterId, hold.namespace));
-    return context.json({ guards });
+    return answerView(context, guardView, guards);
   });
   const placeOf = (context: Context) => ({
     clusterId: context.req.param("cluster") ?? "",
@@ -34,19 +37,41 @@ export function guardRoutes(holds: HoldState): Hono {
     onError: (context) => problem(context, 413, "Body too large", `the limit is ${bodyBytesMax} bytes`),
   });
   const scope = requireScope((context) => ({ action: "write", ...placeOf(context) }));
-  app.post("/v1/guards/:cluster/:namespace/confirm", scope, limit, async (context) => {
+  const decide = (act: (context: Context, hash: string) => Promise<Decision>) => async (context: Context) => {
     const body = readBody(await context.req.text());
-    if (body === null) return problem(context, 400, "Bad confirmation", `the body must be {"hash": "…"}`);
-    const { name } = identityOf(context);
-    return await answerStoreProblem(context, async () => {
-      const answer = await holds.confirm(placeOf(context), body.hash, name);
-      if (answer === "confirmed") return context.json({ confirmed: body.hash }, 202);
-      return answer === "nothing-held"
-        ? problem(context, 404, "Nothing held", "no change of this namespace waits for a confirmation")
-        : problem(context, 409, "Something else is held", "look at GET /v1/guards again and confirm what it shows");
-    });
-  });
+    if (body === null) return problem(context, 400, "Bad decision", `the body must be {"hash": "…"}`);
+    return await answerStoreProblem(
+      context,
+      async () => answerDecision(context, body.hash, await act(context, body.hash)),
+    );
+  };
+  const confirm = decide((context, hash) => holds.confirm(placeOf(context), hash, identityOf(context).name));
+  app.post("/v1/guards/:cluster/:namespace/confirm", scope, limit, confirm);
+  const discard = decide((context, hash) => holds.discard(placeOf(context), hash));
+  app.post("/v1/guards/:cluster/:namespace/discard", scope, limit, discard);
   return app;
+}
+
+type Decision = Confirmation | "discarded";
+
+function answerDecision(context: Context, hash: string, decision: Decision): Response {
+  switch (decision) {
+    case "confirmed":
+      return context.json({ confirmed: hash }, 202);
+    case "discarded":
+      return context.json({ discarded: hash }, 202);
+    case "nothing-held":
+      return problem(context, 404, "Nothing held", "no change of this namespace waits for a confirmation");
+    case "other-hash":
+      return problem(
+        context,
+        409,
+        "Something else is held",
+        "look at GET /v1/guards again and decide about what it shows",
+      );
+    default:
+      return decision satisfies never;
+  }
 }
 
 function readBody(text: string): z.output<typeof bodySchema> | null {

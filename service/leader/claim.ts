@@ -15,6 +15,8 @@ export interface Claim {
   readonly holder: string;
   /** Random for each start of a process; "" as above. */
   readonly instance: string;
+  /** The holder's process, see `HolderProcesses`; "" when that is not known. */
+  readonly process: string;
   /** How long others wait, without seeing a renewal, before they claim the next epoch; 0 when that is not known. */
   readonly leaseMs: number;
   readonly renewals: number;
@@ -28,6 +30,7 @@ const claimSchema = z.looseObject({
   epoch: z.int().min(1),
   holder: z.string(),
   instance: z.string(),
+  process: z.string().default(""),
   leaseMs: z.number().min(1).max(3_600_000),
   renewals: z.int().min(0),
   released: z.boolean(),
@@ -52,7 +55,7 @@ export function writeClaim(claim: Claim): string {
  * read, is that of an unknown holder.
  */
 export function readClaim(epoch: number, text: string): Claim {
-  const unknown = { epoch, holder: "", instance: "", leaseMs: 0, renewals: 0, released: false };
+  const unknown = { epoch, holder: "", instance: "", process: "", leaseMs: 0, renewals: 0, released: false };
   let value: unknown;
   try {
     value = JSON.parse(text);

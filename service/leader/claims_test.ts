@@ -11,7 +11,7 @@ import { createOnVolume, makeClaims } from "./claims.ts";
 const log = makeLogger("test", "silent");
 
 function claimOf(epoch: number, instance = "a"): Claim {
-  return { epoch, holder: `service-${instance}`, instance, leaseMs: 1000, renewals: 0, released: false };
+  return { epoch, holder: `service-${instance}`, instance, process: "", leaseMs: 1000, renewals: 0, released: false };
 }
 
 /** A plain directory, and a way for a process to open it. */

@@ -4,6 +4,7 @@ import type { Clock } from "../../core/runtime/env.ts";
 import { inBackground } from "../../core/runtime/process.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Claims } from "./claims.ts";
+import { type HolderProcesses, unknownProcesses } from "./holder_process.ts";
 import { type LeaseEffect, type LeaseEvent, makeLeaseState, mayAct, nextWakeMs, step } from "./leader_lease.ts";
 
 /** How long a leader's lease lasts without renewal. */
@@ -46,6 +47,8 @@ export interface LeaderOptions {
   readonly holder: string;
   /** Random for each start of the process. */
   readonly instance: string;
+  /** By default nothing is known of processes. */
+  readonly processes?: HolderProcesses;
   /** {@link leaseMsDefault} by default. */
   readonly leaseMs?: number;
 }
@@ -62,6 +65,7 @@ const noHandlers: LeadershipHandlers = { onLead() {}, onLapse() {}, onSuperseded
 class Leader implements Leadership {
   readonly #options: LeaderOptions;
   readonly #state;
+  readonly #processes: HolderProcesses;
   #handlers = noHandlers;
   #cancelWake = () => {};
   #busy: Promise<void> = Promise.resolve();
@@ -71,8 +75,9 @@ class Leader implements Leadership {
 
   constructor(options: LeaderOptions) {
     this.#options = options;
-    const { holder, instance, leaseMs = leaseMsDefault } = options;
-    this.#state = makeLeaseState({ holder, instance, leaseMs });
+    const { holder, instance, processes = unknownProcesses, leaseMs = leaseMsDefault } = options;
+    this.#processes = processes;
+    this.#state = makeLeaseState({ holder, instance, process: processes.self, leaseMs });
   }
 
   start(handlers: LeadershipHandlers): void {
@@ -153,8 +158,11 @@ class Leader implements Leadership {
     const startedAt = this.#now();
     try {
       switch (effect.type) {
-        case "read":
-          return { type: "read", claim: await claims.highest(), startedAt };
+        case "read": {
+          const claim = await claims.highest();
+          const isHolderGone = claim !== null && this.#processes.hasEnded(claim.process);
+          return { type: "read", claim, isHolderGone, startedAt };
+        }
         case "claim":
           return { ...effect, type: "claimed", won: await claims.claim(effect.claim, effect.after), startedAt };
         case "renew":

@@ -7,6 +7,7 @@ import type { Claim } from "./claim.ts";
  * - A leader may act until {@link actingShare} of the lease has passed since it *began* its last successful renewal,
  *   by its own clocks. Others claim the next epoch only when they have not seen the claim change for the whole lease,
  *   by theirs. The difference is what clocks may drift apart, and what an effect that is under way may take.
+ * - A leader whose process has provably ended, as one of this machine may have, is not waited for.
  * - A leader that could not renew in time stops acting and never takes that term up again: it claims a new epoch,
  *   at once, provided that nobody else has.
  * - The wall clock counts too, but only against acting: it runs on while a machine sleeps.
@@ -15,6 +16,7 @@ import type { Claim } from "./claim.ts";
 export interface LeaseState {
   readonly holder: string;
   readonly instance: string;
+  readonly process: string;
   readonly leaseMs: number;
   /** `lapsed`: it led, may act no more, and has not seen anybody take its place. */
   role: "follower" | "leader" | "lapsed" | "stopped";
@@ -42,8 +44,8 @@ export interface LeaseState {
 export type LeaseEvent =
   /** Time has passed; see {@link nextWakeMs}. */
   | { readonly type: "wake" }
-  /** The answer to `read`. */
-  | { readonly type: "read"; readonly claim: Claim | null; readonly startedAt: Now }
+  /** The answer to `read`; `isHolderGone` when the process that holds the claim has provably ended. */
+  | { readonly type: "read"; readonly claim: Claim | null; readonly isHolderGone?: boolean; readonly startedAt: Now }
   /** The answer to `claim`; `won` when the epoch is ours, none is higher, and none lies between it and `after`. */
   | { readonly type: "claimed"; readonly claim: Claim; readonly won: boolean; readonly startedAt: Now }
   /** The answer to `renew`; not `held` when the claim is gone, or another one is higher. */
@@ -70,9 +72,16 @@ export type LeaseEffect =
 export const actingShare = 0.8;
 
 export function makeLeaseState(
-  options: { readonly holder: string; readonly instance: string; readonly leaseMs: number },
+  options: {
+    readonly holder: string;
+    readonly instance: string;
+    /** "" by default: nobody can know of the process. */
+    readonly process?: string;
+    readonly leaseMs: number;
+  },
 ): LeaseState {
   return {
+    process: "",
     ...options,
     role: "follower",
     epoch: 0,
@@ -116,7 +125,7 @@ function take(state: LeaseState, event: Exclude<LeaseEvent, { type: "stop" }>, n
     case "wake":
       return [];
     case "read":
-      return see(state, event.claim, event.startedAt, now);
+      return see(state, event, now);
     case "claimed":
       return claimed(state, event.claim, event.won, event.startedAt, now);
     case "renewed":
@@ -150,21 +159,22 @@ function lapse(state: LeaseState, now: Now, reason: string): LeaseEffect[] {
   return [{ type: "lapse", reason }];
 }
 
-function see(state: LeaseState, claim: Claim | null, startedAt: Now, now: Now): LeaseEffect[] {
+function see(state: LeaseState, read: Extract<LeaseEvent, { type: "read" }>, now: Now): LeaseEffect[] {
+  const { claim, isHolderGone = false, startedAt } = read;
   if (state.seenAtMs === null || state.isBlind || !isSame(state.seen, claim)) state.seenAtMs = now.monotonicMs;
   state.isBlind = false;
   state.seen = claim;
   state.dueMs = now.monotonicMs + pollMs(state);
   const superseded = supersede(state, claim);
-  if (!mayClaim(state, claim, startedAt)) {
+  if (!isHolderGone && !mayClaim(state, claim, startedAt)) {
     state.highestEpoch = Math.max(state.highestEpoch, claim?.epoch ?? 0);
     return superseded;
   }
-  const { holder, instance, leaseMs } = state;
+  const { holder, instance, process, leaseMs } = state;
   const epoch = (claim?.epoch ?? state.highestEpoch) + 1;
   state.highestEpoch = Math.max(state.highestEpoch, epoch);
   state.isBusy = true;
-  const next = { epoch, holder, instance, leaseMs, renewals: 0, released: false };
+  const next = { epoch, holder, instance, process, leaseMs, renewals: 0, released: false };
   return [...superseded, { type: "claim", claim: next, after: claim?.epoch ?? 0 }];
 }
 
@@ -222,8 +232,8 @@ function stop(state: LeaseState): LeaseEffect[] {
   return [{ type: "release", claim: { ...claimOf(state), renewals: state.renewals + 1, released: true } }];
 }
 
-function claimOf({ epoch, holder, instance, leaseMs, renewals }: LeaseState): Claim {
-  return { epoch, holder, instance, leaseMs, renewals, released: false };
+function claimOf({ epoch, holder, instance, process, leaseMs, renewals }: LeaseState): Claim {
+  return { epoch, holder, instance, process, leaseMs, renewals, released: false };
 }
 
 function isInTerm(state: LeaseState, since: Now, now: Now): boolean {

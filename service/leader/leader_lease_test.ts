@@ -10,7 +10,7 @@ function at(ms: number) {
 }
 
 function claimOf(over: Partial<Claim> = {}): Claim {
-  return { epoch: 1, holder: "other", instance: "o", leaseMs, renewals: 0, released: false, ...over };
+  return { epoch: 1, holder: "other", instance: "o", process: "", leaseMs, renewals: 0, released: false, ...over };
 }
 
 function typesOf(state: LeaseState, event: LeaseEvent, nowMs: number): string[] {
@@ -111,4 +111,14 @@ test("ending releases what is held, and nothing else", () => {
     { type: "release", claim: { ...own, renewals: 1, released: true } },
   ]);
   assert.deepEqual(step(fresh(), { type: "stop" }, at(10)), []);
+});
+
+test("a leader whose process has provably ended is not waited for", () => {
+  const state = fresh();
+  typesOf(state, { type: "wake" }, 0);
+  assert.deepEqual(typesOf(state, read(claimOf(), 0), 0), []);
+  typesOf(state, { type: "wake" }, 50);
+  const gone: LeaseEvent = { type: "read", claim: claimOf(), isHolderGone: true, startedAt: at(50) };
+  const [claim] = step(state, gone, at(50));
+  assert.deepEqual([claim?.type, claim?.type === "claim" && claim.claim.epoch], ["claim", 2]);
 });

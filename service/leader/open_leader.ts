@@ -2,6 +2,7 @@ import { systemEnv } from "../../core/runtime/system_env.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import { createInStore, createOnVolume, makeClaims } from "./claims.ts";
+import { visibleProcesses } from "./holder_process.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
 
 export interface OpenLeaderOptions {
@@ -21,5 +22,6 @@ export function openLeader(options: OpenLeaderOptions): Leadership {
   const { store, volume, log, holder, instance, leaseSeconds } = options;
   const create = volume === undefined ? createInStore(store) : createOnVolume(systemEnv.fs, volume);
   const claims = makeClaims({ store, create, log });
-  return makeLeader({ claims, clock: systemEnv.clock, log, holder, instance, leaseMs: leaseSeconds * 1000 });
+  const processes = visibleProcesses();
+  return makeLeader({ claims, clock: systemEnv.clock, log, holder, instance, processes, leaseMs: leaseSeconds * 1000 });
 }

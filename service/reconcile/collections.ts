@@ -28,10 +28,33 @@ export function holdingsIn(present: readonly StoredCollection[]): Map<string, Ho
   return holdings;
 }
 
-/** What each collector's collection is to say; collectors without targets are not in it. */
+/** The generation in which each target came, by {@link placeOf}, as far as the intact collections say. */
+export function additionsIn(present: readonly StoredCollection[]): Map<string, number> {
+  const additions = new Map<string, number>();
+  for (const { name, document } of present) {
+    for (const metric of document?.spec.metrics ?? []) {
+      for (const { address, addedIn } of metric.targets) {
+        if (addedIn !== undefined) additions.set(placeOf(name, keyOf(metric.name, address)), addedIn);
+      }
+    }
+  }
+  return additions;
+}
+
+/** A target at a collector: at another one, to which it moves, it is no new one. */
+export function placeOf(collector: string, key: string): string {
+  return `${collector} ${key}`;
+}
+
+/**
+ * What each collector's collection is to say; collectors without targets are not in it.
+ *
+ * @param additions the generation in which each target came, by {@link placeOf}; one that is not in it is no new one.
+ */
 export function sharesOf(
   plans: readonly ScrapePlan[],
   custodies: ReadonlyMap<string, Custody>,
+  additions: ReadonlyMap<string, number>,
 ): Map<string, CollectionMetric[]> {
   const shares = new Map<string, CollectionMetric[]>();
   for (const { settings, targets } of plans) {
@@ -42,11 +65,13 @@ export function sharesOf(
       else own.push(target);
     };
     for (const target of targets) {
-      const custody = custodies.get(keyOf(settings.name, target.address));
+      const key = keyOf(settings.name, target.address);
+      const custody = custodies.get(key);
       if (custody === undefined) continue;
       const { owner, handover } = custody;
-      if (handover !== null) add(handover.from, { ...asCollectionTarget(target), untilMs: handover.atMs });
-      add(owner, { ...asCollectionTarget(target), ...(handover === null ? {} : { fromMs: handover.atMs }) });
+      const at = (collector: string) => asCollectionTarget(target, additions.get(placeOf(collector, key)));
+      if (handover !== null) add(handover.from, { ...at(handover.from), untilMs: handover.atMs });
+      add(owner, { ...at(owner), ...(handover === null ? {} : { fromMs: handover.atMs }) });
     }
     for (const [collector, own] of byCollector) {
       const metrics = shares.get(collector);
@@ -57,8 +82,17 @@ export function sharesOf(
   return shares;
 }
 
-function asCollectionTarget({ address, pod, scheme, labels }: Target): CollectionMetric["targets"][number] {
-  return { address, pod, ...(scheme === undefined ? {} : { scheme }), labels: { ...labels } };
+function asCollectionTarget(
+  { address, pod, scheme, labels }: Target,
+  addedIn: number | undefined,
+): CollectionMetric["targets"][number] {
+  return {
+    address,
+    pod,
+    ...(scheme === undefined ? {} : { scheme }),
+    labels: { ...labels },
+    ...(addedIn === undefined ? {} : { addedIn }),
+  };
 }
 
 export interface Rendered {
@@ -70,18 +104,25 @@ export interface Rendered {
   readonly write: CollectionWrite | null;
 }
 
-/** Keeps a stored collection, with its generation, when it is exactly what is wanted; else renders a new one. */
+/**
+ * Keeps a stored collection, with its generation, when it is exactly what is wanted; else renders a new one.
+ *
+ * @param appliedGeneration what the collector has in force. It takes nothing older, as what a backup of the store holds
+ * that was put back: that gets a new generation, whatever it says.
+ */
 export function renderCollection(
   place: { readonly clusterId: string; readonly namespace: string },
   name: string,
   metrics: readonly CollectionMetric[],
   stored: StoredCollection | undefined,
+  appliedGeneration: number,
   nextGeneration: number,
 ): Rendered {
   const key = { clusterId: place.clusterId, namespace: place.namespace, name };
   const path = documentPath({ ...key, kind: "Collection" });
   const present = stored?.document?.spec.generation;
-  if (present !== undefined && textOf(key, metrics, present) === stored?.text) {
+  const isTaken = present !== undefined && present >= appliedGeneration;
+  if (isTaken && textOf(key, metrics, present) === stored?.text) {
     return { name, path, generation: present, gained: 0, write: null };
   }
   const text = textOf(key, metrics, nextGeneration);

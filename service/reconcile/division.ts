@@ -10,6 +10,8 @@ import type { ScrapePlan } from "./scrape_plan.ts";
 export interface Division {
   /** By target; one that nobody is to have is not in it. */
   readonly custodies: ReadonlyMap<string, Custody>;
+  /** Those of them that nobody had before, as far as is known. */
+  readonly added: readonly string[];
   readonly balance: BalanceMemory;
   /** Unix milliseconds when targets may have to move though nothing else changes; Infinity for never. */
   readonly nextLookMs: number;
@@ -40,13 +42,51 @@ export function divide(
       if (custody.owner !== before.get(key)?.owner && custody.handover === null) homeless.push(key);
     }
   }
+  const ready = eligible.filter((name) => peers.hasConfirmed(name));
+  reroute(custodies, ready, peers, newMomentMs);
+  postponeExchanges(custodies, before, newMomentMs);
   // What nobody scrapes does not wait for a collector that may never start; it moves there when that is alive.
   const alive = eligible.filter((name) => peers.isAlive(name));
   const waiting = alive.length === 0 ? [] : homeless.filter((key) => !peers.isAlive(custodies.get(key)?.owner ?? ""));
   for (const [owner, own] of assign(waiting, alive, new Map())) {
     for (const key of own) custodies.set(key, { owner, handover: null });
   }
-  return { custodies, balance, nextLookMs };
+  const added = [...custodies.keys()].filter((key) => !before.has(key));
+  return { custodies, added, balance, nextLookMs };
+}
+
+/** What a collector has that was to be gone long ago no longer waits for one that does not confirm. */
+function reroute(
+  custodies: Map<string, Custody>,
+  ready: readonly string[],
+  peers: NamespacePeers,
+  atMs: number,
+): void {
+  const stuck = [...custodies].flatMap(([key, { owner, handover }]) =>
+    handover === null && peers.isOverdue(owner) && peers.hasConfirmed(owner) ? [[key, owner] as const] : []
+  );
+  const owners = new Map(stuck);
+  for (const [to, own] of assign([...owners.keys()], ready, new Map())) {
+    for (const key of own) custodies.set(key, { owner: to, handover: { from: owners.get(key) ?? "", to, atMs } });
+  }
+}
+
+/**
+ * Who gets targets from `atMs` on gives none away at that moment: the order of the writes could not be right for both.
+ * What does not fit to the moves before it waits for the next reconciliation.
+ */
+function postponeExchanges(custodies: Map<string, Custody>, before: ReadonlyMap<string, Custody>, atMs: number): void {
+  const [givers, takers] = [new Set<string>(), new Set<string>()];
+  for (const [key, { handover }] of custodies) {
+    const former = before.get(key);
+    if (handover?.atMs !== atMs || former === undefined) continue;
+    if (takers.has(handover.from) || givers.has(handover.to)) {
+      custodies.set(key, former);
+      continue;
+    }
+    givers.add(handover.from);
+    takers.add(handover.to);
+  }
 }
 
 /** A balanced assignment, by count or by cost. */

@@ -21,6 +21,10 @@
  *    the new owner still not have confirmed T long after it, the target goes back.
  *
  * A dead collector needs no T: what it had goes to others at once, and what was on its way to it stays.
+ *
+ * A service may end after any of the writes. Before both collections say T nothing has moved, and the next leader takes
+ * back what is half, before T: see {@link handoverTimingOf}. In one batch of moves nobody both gives and gets, and who
+ * gets is written first. So without any next leader a target is in two collections for a while, never in none.
  */
 export interface HandoverTiming {
   /** From the writing of T to T: collections out and confirmations back must fit in, with room to call off. */
@@ -33,12 +37,21 @@ export interface HandoverTiming {
   readonly patienceMs: number;
 }
 
-export const handoverTimingDefault: HandoverTiming = {
-  delayMs: 10_000,
-  decideMs: 5000,
-  callOffMs: 3000,
-  patienceMs: 15_000,
-};
+/** From a leader's end of the lease until the next one has looked at everything. */
+const takeoverMs = 2000;
+
+/**
+ * A leader may end between the writes of one move, which leaves half of it in the files. T lies so far ahead that the
+ * next leader finds the half before T, and takes it back in time.
+ *
+ * @param leaseMs of the leadership: what it takes at most until another leads.
+ */
+export function handoverTimingOf(leaseMs: number): HandoverTiming {
+  const decideMs = 5000;
+  return { delayMs: Math.max(10_000, leaseMs + takeoverMs + decideMs), decideMs, callOffMs: 3000, patienceMs: 15_000 };
+}
+
+export const handoverTimingDefault: HandoverTiming = handoverTimingOf(10_000);
 
 /** A move under way. */
 export interface Handover {

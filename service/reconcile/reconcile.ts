@@ -24,7 +24,7 @@ export function reconcile(view: View, nowMs: number, timing: HandoverTiming = ha
   return {
     writes: view.synced ? outcomes.flatMap((outcome) => outcome.writes) : [],
     removals: view.synced ? gone.map(({ path, revision }) => ({ path, revision })) : [],
-    workloads: outcomes.map((outcome) => outcome.workload),
+    workloads: outcomes.flatMap((outcome) => outcome.workloads),
     namespaces: outcomes.map((outcome) => outcome.plan),
     nextLookMs: outcomes.reduce((first, outcome) => Math.min(first, outcome.nextLookMs), Infinity),
   };

@@ -47,7 +47,7 @@ test("a metric's targets are divided over the collections of its namespace, with
   const { clusterType, selector, port, ...scrape } = metrics[0]?.spec ?? assert.fail();
   assert.deepEqual([clusterType, selector, port], ["k8s", {}, 9100]);
   assert.deepEqual(settings, { name: "cart", ...scrape });
-  assert.deepEqual(targets[0], { address: "10.0.0.1:9100", pod: "pod-0", labels: {} });
+  assert.deepEqual(targets[0], { address: "10.0.0.1:9100", pod: "pod-0", labels: {}, addedIn: 1 });
 });
 
 test("what is as it should be is not written again", () => {
@@ -67,6 +67,28 @@ test("only the collections that change are written, with the namespace's next ge
   assert.deepEqual(generationsOf(collections), [2, 1]);
   const third = carriedOut(planOf(viewOf({ collections, pods: podsOf(6) })), collections);
   assert.deepEqual(generationsOf(third), [2, 3]);
+});
+
+test("a target keeps the generation in which it came, until it moves", () => {
+  const additions = (collections: readonly StoredCollection[]) =>
+    Object.fromEntries(
+      collections.flatMap((one) => documentOf(one).spec.metrics[0]?.targets ?? [])
+        .map(({ address, addedIn }) => [address.split(":")[0] ?? "", addedIn]),
+    );
+  const first = carriedOut(planOf(viewOf({ pods: podsOf(2) })));
+  const second = carriedOut(planOf(viewOf({ collections: first, pods: podsOf(3) })), first);
+  assert.deepEqual(additions(second), { "10.0.0.1": 1, "10.0.0.2": 1, "10.0.0.3": 2 });
+  const collectors = [collectorOf("bcs-collector-shop", 3)];
+  const third = carriedOut(planOf(viewOf({ collections: second, pods: podsOf(3), collectors })), second);
+  const [moved = ""] = addressesOf(third)["bcs-collector-shop-2"] ?? [];
+  assert.deepEqual(additions(third), { ...additions(second), [moved.split(":")[0] ?? ""]: undefined });
+});
+
+test("a target whose collection somebody removed is no new one", () => {
+  const first = planOf(viewOf());
+  const again = planOf(viewOf({ previous: first.namespaces }));
+  assert.equal(again.writes.length, 2);
+  for (const { text } of again.writes) assert.doesNotMatch(text, /addedIn/);
 });
 
 test("a changed metric reaches every collection that was built from it", () => {

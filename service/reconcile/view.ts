@@ -73,6 +73,8 @@ export interface NamespacePlan {
   /** The highest of the namespace's collections. */
   readonly generation: number;
   readonly targets: readonly PlannedTarget[];
+  /** Collectors that were to go and did not confirm for too long: their targets have moved without them. */
+  readonly givenUp?: readonly string[];
   /** What the next reconciliation is to know and no file tells; without it, it begins anew. */
   readonly memory?: NamespaceMemory;
 }

@@ -38,6 +38,17 @@ export function workloadOf(inputs: WorkloadInputs): Workload {
   };
 }
 
+/** The workload under the name that it had before, with so many replicas, for as long as it has targets. */
+export function formerWorkload(workload: Workload, name: string, replicas: number): Workload {
+  return { ...workload, name, replicas, env: { ...workload.env, MetricApplicationName: name } };
+}
+
+/** The Collector documents of a namespace that do not count, since another one comes first. */
+export function ignoredCollectors(collectors: readonly CollectorDocument[]): CollectorDocument[] {
+  const declared = declaredIn(collectors);
+  return collectors.filter((document) => document !== declared);
+}
+
 /** What is divided evenly over the collectors of a namespace. */
 export function balanceOf(collectors: readonly CollectorDocument[]): Balance {
   return declaredIn(collectors)?.spec.balance ?? "count";

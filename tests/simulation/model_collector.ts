@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { makeAssignmentState, stepAssignment } from "../../collector/assignment/assignment.ts";
 import {
   makeSchedule,
@@ -6,8 +7,9 @@ import {
   stepSchedule,
 } from "../../collector/schedule/scheduler.ts";
 import { identityKey } from "../../collector/schedule/tick.ts";
+import { TargetTable } from "../../collector/target_table.ts";
 import { documentPath } from "../../core/config/key.ts";
-import type { CollectionMetric } from "../../core/config/schema.ts";
+import type { TargetStatus } from "../../core/registry/status.ts";
 import { leaseMs, place, type VirtualWorld } from "./virtual_world.ts";
 
 const scrapeMsMax = 600;
@@ -22,6 +24,7 @@ export class ModelCollector {
   #isUp = false;
   #assignment = makeAssignmentState("", 1);
   #schedule = makeSchedule(200);
+  #table = makeTable();
   #targets: readonly ScheduledTarget[] = [];
   #kept: string | null = null;
   #timer = 0;
@@ -49,12 +52,24 @@ export class ModelCollector {
     return this.#targets.map((target) => target.key);
   }
 
+  /** What it tells of its targets when their scrapes cost so many samples. */
+  statuses(costOf: (address: string) => number): TargetStatus[] {
+    const lastScrapeMs = this.#world.nowMs;
+    return this.#table.statuses().map((status) => ({
+      ...status,
+      health: "up",
+      lastScrapeMs,
+      samples: costOf(status.address),
+    }));
+  }
+
   start(): void {
     if (this.#isUp) return;
     this.#isUp = true;
     this.#run++;
     this.#assignment = makeAssignmentState(this.#path, 1);
     this.#schedule = makeSchedule(200);
+    this.#table = makeTable();
     this.#targets = [];
     if (this.#kept !== null) this.#take({ type: "restored", text: this.#kept });
     this.#later(this.#world.int(this.#world.delays.configMs), () => {
@@ -98,7 +113,7 @@ export class ModelCollector {
     for (const effect of stepAssignment(this.#assignment, event)) {
       if (effect.type === "keep") this.#kept = effect.text;
       if (effect.type !== "apply") continue;
-      this.#targets = (effect.assignment?.metrics ?? []).flatMap(scheduledOf);
+      this.#targets = this.#table.replace(effect.assignment);
       this.#step({ type: "assigned", targets: this.#targets });
       this.#tell();
     }
@@ -139,13 +154,14 @@ export class ModelCollector {
   }
 }
 
-function scheduledOf(metric: CollectionMetric): ScheduledTarget[] {
-  return metric.targets.map(({ address, pod, fromMs = null, untilMs = null }) => ({
-    key: targetKey(metric.name, address, pod),
-    frequencyMs: metric.frequency * 1000,
-    fromMs,
-    untilMs,
-  }));
+/** It only tells what is to be scheduled; the scrapes are the model's. */
+function makeTable(): TargetTable {
+  return new TargetTable({
+    place: { cluster: place.clusterId, namespace: place.namespace },
+    epoch: 1n,
+    makeScraper: () => ({ scrape: () => Promise.resolve(null), close() {} }),
+    onDuplicate: (key) => assert.fail(`${key} is in a collection twice`),
+  });
 }
 
 export function targetKey(metric: string, address: string, pod: string): string {

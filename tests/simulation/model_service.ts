@@ -10,9 +10,6 @@ import { place, startMs, type VirtualWorld } from "./virtual_world.ts";
 
 export const workloadName = "bcs-collector-shop";
 
-/** How long the service is down after a crash, at most. */
-export const crashMsMax = 1400;
-
 /** What the users want. */
 export interface Wish {
   replicas: number;
@@ -21,6 +18,8 @@ export interface Wish {
   metrics: { readonly name: string; readonly frequency: number }[];
   /** Changes with every edit of the metrics. */
   uri: string;
+  /** What each scrape of a target (by address) costs now, in samples; then it is divided, not the number of targets. */
+  costOf?: (address: string) => number;
 }
 
 /** A service around the real reconciliation, with the orchestrator beside it. It may end in the middle of its work. */
@@ -31,6 +30,9 @@ export class ModelService {
   handovers = 0;
   namespaces: readonly NamespacePlan[] = [];
   onCrash = () => {};
+  /** How long nobody leads after a crash: at least, and at most. */
+  downMsMin = 0;
+  downMsMax = 1400;
   readonly #world: VirtualWorld;
   #config = new ConfigState({ frequencyMinSeconds: 1 });
   /** One for each run of the process; 0 while it is down. */
@@ -51,7 +53,7 @@ export class ModelService {
     this.#plan(gatherMs);
   }
 
-  /** Ends the service after so many more writes, even amid a reconciliation; it comes back after a while. */
+  /** Ends the service right after so many more writes, even amid a reconciliation; it comes back after a while. */
   crashAfter(writes: number): void {
     this.#crashAfterWrites = writes;
     this.changed();
@@ -73,7 +75,7 @@ export class ModelService {
     this.#run++;
     this.#plannedMs = Infinity;
     this.#crashAfterWrites = Infinity;
-    this.#world.at(this.#world.int(crashMsMax), () => {
+    this.#world.at(this.downMsMin + this.#world.int(this.downMsMax - this.downMsMin), () => {
       this.#isUp = true;
       this.#boot();
     });
@@ -102,14 +104,14 @@ export class ModelService {
   }
 
   #view(): View {
-    const { replicas, pods, metrics, uri } = this.wish;
+    const { replicas, pods, metrics, uri, costOf } = this.wish;
     const { collections } = this.#config.view();
     this.#generation = Math.max(this.#generation, ...collections.map((one) => one.document?.spec.generation ?? 0));
     return {
       metrics: metrics.map(({ name, frequency }) =>
         metricOf(name, { frequency, timeout: 1, uri, selector: { app: name }, version: uri })
       ),
-      collectors: [collectorOf(workloadName, replicas)],
+      collectors: [collectorOf(workloadName, replicas, place.namespace, costOf === undefined ? "count" : "cost")],
       collections,
       sources: new Sources([{ ...emptySnapshot, pods }]),
       unreadable: [],
@@ -120,7 +122,8 @@ export class ModelService {
         isAlive: (_cluster, _namespace, name) => this.#world.alive.has(name),
         statusOf: (_cluster, _namespace, collector) => {
           const generation = this.#world.told.get(collector);
-          return generation === undefined ? null : { collector, generation, reportedAtMs: startMs, targets: [] };
+          const targets = costOf === undefined ? [] : this.collectors.get(collector)?.statuses(costOf) ?? [];
+          return generation === undefined ? null : { collector, generation, reportedAtMs: startMs, targets };
         },
       },
     };
@@ -128,16 +131,18 @@ export class ModelService {
 
   /** Returns false when the service ends in the middle of it. */
   #carryOut(plan: Plan): boolean {
+    if (this.#crashAfterWrites <= 0) return false;
     for (const { path, text } of plan.writes) {
-      if (this.#crashAfterWrites-- <= 0) return false;
       this.writes++;
       this.handovers += text.split("untilMs").length - 1;
       this.#config.apply(this.#world.put(path, text));
+      if (--this.#crashAfterWrites <= 0) return false;
     }
     for (const { name, replicas } of plan.workloads) this.#scale(name, replicas);
     for (const { path } of plan.removals) {
-      if (this.#crashAfterWrites-- <= 0) return false;
+      this.writes++;
       this.#config.apply(this.#world.delete(path));
+      if (--this.#crashAfterWrites <= 0) return false;
     }
     return true;
   }

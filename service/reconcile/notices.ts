@@ -1,0 +1,59 @@
+import { documentPath } from "../../core/config/key.ts";
+import { scopeOf } from "../targets/sources.ts";
+import { leavingPatienceMs } from "./peers.ts";
+import type { Plan, View } from "./view.ts";
+import { ignoredCollectors } from "./workloads.ts";
+
+/** Something about a plan that an operator should know. */
+export interface Notice {
+  readonly type: "collector.given-up" | "document.ignored";
+  readonly clusterId: string;
+  readonly namespace: string;
+  /** Of the collector, or path of the document. */
+  readonly name: string;
+  /** One line for people. */
+  readonly detail: string;
+}
+
+/** What there is to know of the plan, in the order of namespaces. */
+export function noticesOf(plan: Pick<Plan, "namespaces">, view: Pick<View, "collectors">): Notice[] {
+  const givenUp = plan.namespaces.flatMap(({ clusterId, namespace, givenUp: names = [] }) =>
+    names.map((name): Notice => ({
+      type: "collector.given-up",
+      clusterId,
+      namespace,
+      name,
+      detail: `is to go and has not confirmed its collection for ${leavingPatienceMs / 1000} s: its targets move as a `
+        + "dead collector's do",
+    }))
+  );
+  return [...givenUp, ...ignoredDocuments(view.collectors)];
+}
+
+/** Of several Collector documents of a namespace the first by name counts; the others have no effect. */
+export function ignoredDocuments(collectors: View["collectors"]): Notice[] {
+  return [...Map.groupBy(collectors, ({ metadata }) => scopeOf(metadata)).values()].flatMap((own) => {
+    const ignored = ignoredCollectors(own);
+    const counts = own.find((document) => !ignored.includes(document))?.metadata.name ?? "";
+    return ignored.map(({ metadata: { clusterId, namespace, name } }): Notice => ({
+      type: "document.ignored",
+      clusterId,
+      namespace,
+      name: documentPath({ clusterId, namespace, name, kind: "Collector" }),
+      detail: `has no effect: of several Collector documents of a namespace the first by name counts, here "${counts}"`,
+    }));
+  });
+}
+
+/** Tells each notice once, for as long as it lasts. */
+export class NoticeBoard {
+  #known: ReadonlySet<string> = new Set();
+
+  /** Those of the present notices that were not there the last time. */
+  fresh(notices: readonly Notice[]): Notice[] {
+    const before = this.#known;
+    const keyOf = ({ type, clusterId, namespace, name }: Notice) => `${type} ${clusterId}/${namespace}/${name}`;
+    this.#known = new Set(notices.map(keyOf));
+    return notices.filter((notice) => !before.has(keyOf(notice)));
+  }
+}
