@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { readOptions } from "../core/options.ts";
+import { systemEnv } from "../core/runtime/system_env.ts";
 import { clientOptions, getJson } from "./client.ts";
 import { type Output, terminal } from "./group.ts";
-import { type Column, formatOutput, formatTable, outputOption } from "./output.ts";
+import { type Column, formatAge, formatOutput, formatTable, outputOption } from "./output.ts";
 import { placeOptions } from "./place.ts";
 
 const definition = {
@@ -18,6 +19,7 @@ const listSchema = z.object({
     name: z.string(),
     state: z.string(),
     alive: z.boolean(),
+    renewedAtMs: z.number(),
     restarts: z.number(),
     lastEnd: z.string(),
     targets: z.number(),
@@ -34,29 +36,38 @@ export async function collectorsCommand(argv: readonly string[], output: Output 
   const collectors = all
     .filter(({ cluster }) => values.cluster === undefined || cluster === values.cluster)
     .filter(({ namespace }) => values.namespace === undefined || namespace === values.namespace);
-  output.print(formatOutput(values.output, { collectors }, () => collectorTable(collectors)));
+  output.print(formatOutput(values.output, { collectors }, () => collectorTable(collectors, systemEnv.clock.wallMs())));
   return 0;
 }
 
-function collectorTable(collectors: readonly Collector[]): string {
+/** The clusters are shown only where there are several. */
+export function collectorTable(collectors: readonly Collector[], nowMs: number): string {
   const clusters = new Set(collectors.map(({ cluster }) => cluster));
+  const columns = collectorColumns(nowMs);
   return formatTable(clusters.size > 1 ? [clusterColumn, ...columns] : columns, collectors);
 }
 
 const clusterColumn: Column<Collector> = { title: "CLUSTER", text: ({ cluster }) => cluster };
 
-const columns: readonly Column<Collector>[] = [
-  { title: "NAMESPACE", text: ({ namespace }) => namespace },
-  { title: "NAME", text: ({ name }) => name },
-  { title: "STATE", text: ({ state }) => state },
-  { title: "ALIVE", text: ({ alive }) => alive ? "yes" : "no" },
-  { title: "TARGETS", align: "right", text: ({ targets }) => String(targets) },
-  { title: "GENERATION", align: "right", text: ({ appliedGeneration }) => String(appliedGeneration) },
-  { title: "SAMPLES/S", align: "right", text: ({ load }) => loadText(load["samplesPerSecond"]) },
-  { title: "UNACKED", align: "right", text: ({ load }) => loadText(load["unacknowledgedRecords"]) },
-  { title: "RESTARTS", align: "right", text: ({ restarts }) => String(restarts) },
-  { title: "LAST END", text: ({ lastEnd }) => lastEnd },
-];
+function collectorColumns(nowMs: number): Column<Collector>[] {
+  return [
+    { title: "NAMESPACE", text: ({ namespace }) => namespace },
+    { title: "NAME", text: ({ name }) => name },
+    { title: "STATE", text: ({ state }) => state },
+    { title: "ALIVE", text: ({ alive }) => alive ? "yes" : "no" },
+    {
+      title: "SEEN",
+      align: "right",
+      text: ({ alive, renewedAtMs }) => alive ? formatAge(nowMs - renewedAtMs) : "",
+    },
+    { title: "TARGETS", align: "right", text: ({ targets }) => String(targets) },
+    { title: "GENERATION", align: "right", text: ({ appliedGeneration }) => String(appliedGeneration) },
+    { title: "SAMPLES/S", align: "right", text: ({ load }) => loadText(load["samplesPerSecond"]) },
+    { title: "UNACKED", align: "right", text: ({ load }) => loadText(load["unacknowledgedRecords"]) },
+    { title: "RESTARTS", align: "right", text: ({ restarts }) => String(restarts) },
+    { title: "LAST END", text: ({ lastEnd }) => lastEnd },
+  ];
+}
 
 function loadText(value: number | undefined): string {
   return value === undefined ? "" : String(Math.round(value));

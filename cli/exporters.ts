@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { readOptions } from "../core/options.ts";
+import { systemEnv } from "../core/runtime/system_env.ts";
 import { clientOptions, getJson } from "./client.ts";
 import { type Output, terminal } from "./group.ts";
-import { type Column, formatOutput, formatTable, outputOption } from "./output.ts";
+import { formatAge, formatOutput, formatTable, outputOption } from "./output.ts";
 
 const definition = {
   name: "exporters",
@@ -17,6 +18,7 @@ const listSchema = z.object({
     port: z.number(),
     hostname: z.string(),
     version: z.string(),
+    renewedAtMs: z.number(),
     load: z.record(z.string(), z.number()),
   })),
 });
@@ -26,20 +28,23 @@ type Exporter = z.output<typeof listSchema>["exporters"][number];
 export async function exportersCommand(argv: readonly string[], output: Output = terminal): Promise<number> {
   const { values } = await readOptions(definition, argv, process.env);
   const list = await getJson(values, "/v1/exporters", {}, listSchema);
-  output.print(formatOutput(values.output, list, () => formatTable(columns, list.exporters)));
+  output.print(formatOutput(values.output, list, () => exporterTable(list.exporters, systemEnv.clock.wallMs())));
   return 0;
 }
 
-const columns: readonly Column<Exporter>[] = [
-  { title: "NAME", text: ({ id }) => id },
-  { title: "FRAMES AT", text: ({ ip, port }) => `${ip.includes(":") ? `[${ip}]` : ip}:${port}` },
-  { title: "HOST", text: ({ hostname }) => hostname },
-  { title: "VERSION", text: ({ version }) => version },
-  { title: "CONNECTIONS", align: "right", text: ({ load }) => loadText(load["connections"]) },
-  { title: "BYTES/S", align: "right", text: ({ load }) => loadText(load["bytesPerSecond"]) },
-  { title: "LAG BYTES", align: "right", text: ({ load }) => loadText(load["lagBytes"]) },
-  { title: "WAL BYTES", align: "right", text: ({ load }) => loadText(load["walBytes"]) },
-];
+export function exporterTable(exporters: readonly Exporter[], nowMs: number): string {
+  return formatTable([
+    { title: "NAME", text: ({ id }) => id },
+    { title: "FRAMES AT", text: ({ ip, port }) => `${ip.includes(":") ? `[${ip}]` : ip}:${port}` },
+    { title: "HOST", text: ({ hostname }) => hostname },
+    { title: "VERSION", text: ({ version }) => version },
+    { title: "SEEN", align: "right", text: ({ renewedAtMs }) => formatAge(nowMs - renewedAtMs) },
+    { title: "CONNECTIONS", align: "right", text: ({ load }) => loadText(load["connections"]) },
+    { title: "BYTES/S", align: "right", text: ({ load }) => loadText(load["bytesPerSecond"]) },
+    { title: "LAG BYTES", align: "right", text: ({ load }) => loadText(load["lagBytes"]) },
+    { title: "WAL BYTES", align: "right", text: ({ load }) => loadText(load["walBytes"]) },
+  ], exporters);
+}
 
 function loadText(value: number | undefined): string {
   return value === undefined ? "" : String(Math.round(value));

@@ -31,6 +31,7 @@ const targetList = z.object({
     address: z.string(),
     pod: z.string(),
     collector: z.string(),
+    movesTo: z.object({ collector: z.string(), atMs: z.number() }).nullish(),
     health: z.string(),
     error: z.string(),
     lastScrapeMs: z.number(),
@@ -71,7 +72,7 @@ function targetColumns(nowMs: number): Column<Target>[] {
     { title: "METRIC", text: (target) => target.metric },
     { title: "TARGET", text: (target) => target.address },
     { title: "POD", text: (target) => target.pod },
-    { title: "COLLECTOR", text: (target) => target.collector },
+    { title: "COLLECTOR", text: (target) => ownerText(target, nowMs) },
     { title: "HEALTH", text: (target) => target.health },
     {
       title: "LAST",
@@ -81,4 +82,10 @@ function targetColumns(nowMs: number): Column<Target>[] {
     { title: "SAMPLES", align: "right", text: (target) => scraped(target) ? String(target.samples) : "" },
     { title: "ERROR", text: (target) => target.error },
   ];
+}
+
+/** Who scrapes it, and who will. */
+function ownerText({ collector, movesTo }: Target, nowMs: number): string {
+  if (movesTo === undefined || movesTo === null) return collector;
+  return `${collector}, then ${movesTo.collector} in ${formatAge(movesTo.atMs - nowMs)}`;
 }

@@ -17,6 +17,7 @@ const target = {
   lastScrapeMs: 1_000_000,
   samples: 120,
 };
+const moving = { ...target, movesTo: { collector: "bcs-collector-shop-1", atMs: 1_098_500 } };
 const pending = { ...target, address: "", pod: "cart-1", collector: "", health: "unresolved", lastScrapeMs: 0 };
 
 let listener: Listener | null = null;
@@ -108,4 +109,9 @@ test("wrong options and help are the caller's", async () => {
   await assert.rejects(run("--health", "good"), OptionError);
   await assert.rejects(run("--server", "nowhere"), OptionError);
   await assert.rejects(run("--help"), HelpShown);
+});
+
+test("a target that changes hands shows to whom, and when", () => {
+  const [, line] = targetTable([moving, { ...target, movesTo: null }], 1_090_000).split("\n");
+  assert.match(line ?? "", / bcs-collector-shop-0, then bcs-collector-shop-1 in 8s {2}/);
 });

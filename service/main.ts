@@ -23,9 +23,11 @@ import { prepareDataFolder } from "./data_folder.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { guardRoutes } from "./guards/routes.ts";
 import { openLeader } from "./leader/open_leader.ts";
+import { ledgerRoutes } from "./ledger/routes.ts";
 import { requireLoopback } from "./loopback.ts";
 import { openOrchestrator } from "./open_orchestrator.ts";
 import { defaultName, serviceCommand, type ServiceOptions, supported } from "./options.ts";
+import { handoverTimingOf } from "./reconcile/handover.ts";
 import { Service } from "./service.ts";
 import { CollectorRegistry } from "./stream/collector_registry.ts";
 import { StreamHub } from "./stream/hub.ts";
@@ -66,6 +68,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     metrics,
     frequencyMinSeconds: options.frequencyMin,
     guard: { ...guardDefaults, share: options.guardShare },
+    handoverTiming: handoverTimingOf(options.leaseSeconds * 1000),
     makeOrchestrator: (onRestart) =>
       openOrchestrator({ ...options, ...place, data: resolve(options.data), script: program, log, onRestart }),
   });
@@ -73,7 +76,8 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   const collectors = new CollectorRegistry(store, clock);
   const streams = streamRoutes({ hub, store, collectors, services: () => service.services() });
   const { documents } = service;
-  const watches = new DocumentWatches({ documents, clock });
+  const instance = Buffer.from(systemEnv.random.bytes(8)).toString("hex");
+  const watches = new DocumentWatches({ documents, clock, epoch: instance });
   const frequencyMinSeconds = options.frequencyMin;
   const oldApi = oldApiRoutes({ documents, clock, log, frequencyMinSeconds, storeRead: () => service.storeRead() });
   const diagnosis = diagnosisRoutes({
@@ -97,6 +101,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     oldApi,
     diagnosis: diagnosis.app,
     guards: guardRoutes(service.holds),
+    ledger: ledgerRoutes({ exporters: () => service.exporters(), collectors: () => service.collectorRecords() }),
     status: () => service.status(),
   });
   // The address comes first: a second service on the same port must not start collectors.
@@ -106,7 +111,6 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   opened.defer(() => hub.close());
   opened.defer(() => diagnosis.close());
   opened.defer(() => watches.close());
-  const instance = Buffer.from(systemEnv.random.bytes(8)).toString("hex");
   const identity = recordOf(options, listener.address, instance);
   await service.start(openLeader({ ...options, ...place, store, log, holder: identity.id, instance }));
   const registration = await registry.register(() => ({ ...identity, load: service.load() }));

@@ -1,4 +1,5 @@
-import type { RegistryRecord } from "../core/registry/records.ts";
+import type { LiveRecord } from "../core/registry/records.ts";
+import { statusPath } from "../core/registry/status.ts";
 import type { Clock } from "../core/runtime/env.ts";
 import type { Readiness } from "../core/telemetry/health.ts";
 import type { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
@@ -10,13 +11,18 @@ import type { ExplainView } from "./explain/mod.ts";
 import { guard, type Guarded, type GuardSettings } from "./guards/guard.ts";
 import type { HoldState } from "./guards/hold_state.ts";
 import { forgetHolds, tellHolds } from "./guards/keep_holds.ts";
+import { CollectorRecords } from "./health/collector_records.ts";
 import { type CollectorRow, collectorRows } from "./health/collector_rows.ts";
+import { GoneCollectors, type StatusKey } from "./health/gone_collectors.ts";
+import { removeStatuses } from "./health/remove_statuses.ts";
 import { type TargetRow, targetRows } from "./health/target_rows.ts";
 import { asStored } from "./leader/as_stored.ts";
 import type { Leadership, LeadershipStatus } from "./leader/leader.ts";
 import { Term } from "./leader/term.ts";
 import type { Orchestrator, Workload } from "./orchestrator/orchestrator.ts";
 import { carryOut } from "./reconcile/carry_out.ts";
+import type { HandoverTiming } from "./reconcile/handover.ts";
+import { ignoredDocuments, type Notice, NoticeBoard, noticesOf } from "./reconcile/notices.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { ReconcileLoop } from "./reconcile/reconcile_loop.ts";
 import type { NamespacePlan, View } from "./reconcile/view.ts";
@@ -30,6 +36,8 @@ export interface ServiceDeps extends WorldDeps {
   readonly clock: Clock;
   readonly metrics: MetricsRegistry;
   readonly guard: GuardSettings;
+  /** That of the default lease by default. */
+  readonly handoverTiming?: HandoverTiming;
   /**
    * Makes what runs the collectors, each time that this service begins to lead; `onRestart` is to be called for each
    * collector that is started anew after it ended.
@@ -52,11 +60,13 @@ export class Service {
   readonly #term: Term;
   readonly #metrics: ServiceMetrics;
   readonly #loop: ReconcileLoop;
+  readonly #gone = new GoneCollectors();
+  readonly #notices = new NoticeBoard();
   #leadership: Leadership | null = null;
   /** As last planned. */
   #planned: readonly NamespacePlan[] = [];
   /** The workloads as last planned, by scope. */
-  #workloads: ReadonlyMap<string, Workload> = new Map();
+  #workloads: ReadonlyMap<string, readonly Workload[]> = new Map();
   /** As last planned, with what the store says of it; null before the first time. */
   #namespaces: readonly NamespacePlan[] | null = null;
 
@@ -127,13 +137,19 @@ export class Service {
     return collectorRows({
       namespaces: this.#namespaces ?? [],
       workloads: await this.#term.orchestrator?.list() ?? [],
-      records: this.#world.collectors,
+      records: new CollectorRecords(this.#world.records("collector")),
       reports: this.#world.reports,
+      documents: this.#world.config.catalog.documents("Collector"),
     });
   }
 
-  exporters(): readonly RegistryRecord[] {
-    return this.#world.exporters;
+  /** The collectors as they tell of themselves. */
+  collectorRecords(): readonly LiveRecord[] {
+    return this.#world.records("collector");
+  }
+
+  exporters(): readonly LiveRecord[] {
+    return this.#world.records("exporter");
   }
 
   /** Where targets come from; null while not everything has been read. */
@@ -156,8 +172,8 @@ export class Service {
     };
   }
 
-  services(): readonly RegistryRecord[] {
-    return this.#world.services;
+  services(): readonly LiveRecord[] {
+    return this.#world.records("service");
   }
 
   /** What it tells of itself in the registry. */
@@ -187,6 +203,7 @@ export class Service {
       leader: this.leadership(),
       guards: this.holds.all(),
       files: this.#world.config.catalog.statuses(),
+      ignored: ignoredDocuments(this.#world.config.view().collectors),
       targets: this.targets(),
       collectors: await this.collectors(),
     });
@@ -206,6 +223,7 @@ export class Service {
       return true;
     }
     this.#namespaces = plan.namespaces;
+    this.#tell(noticesOf(plan, view));
     const holding = { holds: this.holds, log, mayAct: () => this.#mayAct() };
     let failures = await tellHolds(held, holding);
     const done = await carryOut(plan, view.synced, {
@@ -218,6 +236,7 @@ export class Service {
     failures += done.failures;
     // A confirmation stays until what it allows is done.
     if (failures === 0 && !done.fenced) failures += await forgetHolds(held, holding);
+    if (view.synced) await this.#sweep(view);
     const durationMs = clock.monotonicMs() - startedMs;
     this.#metrics.reconciled(durationMs, failures);
     this.#metrics.changed(done.written, done.removed);
@@ -227,12 +246,33 @@ export class Service {
 
   /** What is to be done, but for what the guard holds. */
   #plan(view: View): Guarded {
-    const plan = reconcile(view, this.#deps.clock.wallMs());
+    const plan = reconcile(view, this.#deps.clock.wallMs(), this.#deps.handoverTiming);
     const inputs = { plan, view, holds: this.holds.byScope(), workloads: this.#workloads };
     const guarded = guard(inputs, this.#deps.guard);
     this.#planned = guarded.plan.namespaces;
-    this.#workloads = new Map(guarded.plan.workloads.map((workload) => [scopeOf(workload), workload]));
+    this.#workloads = Map.groupBy(guarded.plan.workloads, scopeOf);
     return guarded;
+  }
+
+  #tell(notices: readonly Notice[]): void {
+    const fresh = this.#notices.fresh(notices);
+    for (const { type, clusterId, namespace, name, detail } of fresh) {
+      this.#deps.log.warn({ type, clusterId, namespace, name }, detail);
+    }
+    this.#recorder.notices(fresh);
+    this.#metrics.givenUp(fresh.filter(({ type }) => type === "collector.given-up").length);
+  }
+
+  /** Removes what collectors have told that went long ago. */
+  async #sweep({ collections, reports }: Omit<View, "previous">): Promise<void> {
+    const { clock, log, store } = this.#deps;
+    const assigned = new Set(
+      collections.map(({ clusterId, namespace, name }) => statusPath(clusterId, namespace, name)),
+    );
+    const isThere = ({ clusterId, namespace, collector }: StatusKey) =>
+      reports.isAlive(clusterId, namespace, collector) || assigned.has(statusPath(clusterId, namespace, collector));
+    const gone = this.#gone.look(this.#world.statuses, isThere, clock.monotonicMs());
+    await removeStatuses(gone, { store, log, mayAct: () => this.#mayAct() });
   }
 
   #mayAct(): boolean {

@@ -9,6 +9,8 @@ export interface ServiceMetrics {
   changed(written: number, removed: number): void;
   /** Counts a collector that was started anew after it ended. */
   restarted(): void;
+  /** Counts collectors that were to go and did not confirm for too long. */
+  givenUp(count: number): void;
 }
 
 /** What is counted elsewhere and read when somebody asks. */
@@ -31,6 +33,7 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
   const written = counter("collections_written_total", "Collection files written.");
   const removed = counter("collections_removed_total", "Collection files removed.");
   const restarts = counter("collector_restarts_total", "Collectors that were started anew after they ended.");
+  const givenUp = counter("collectors_given_up_total", "Collectors that were to go and did not confirm for too long.");
   const duration = new Histogram({
     name: `${prefix}_reconcile_duration_seconds`,
     help: "How long a reconciliation takes.",
@@ -53,6 +56,7 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
       removed.inc(removedCount);
     },
     restarted: () => restarts.inc(),
+    givenUp: (count) => givenUp.inc(count),
   };
 }
 

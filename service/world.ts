@@ -1,7 +1,13 @@
 import { logCatalogChanges } from "../core/config/catalog_log.ts";
 import { isIntact } from "../core/config/collection.ts";
 import type { ConfigDocument } from "../core/config/schema.ts";
-import type { Registry, RegistryRecord } from "../core/registry/records.ts";
+import type {
+  LiveRecord,
+  Registry,
+  RegistryModule,
+  RegistryRecord,
+  RegistryWatching,
+} from "../core/registry/records.ts";
 import { keyOfStatusPath } from "../core/registry/status.ts";
 import { type Store, type StoreEvent, systemPrefix } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
@@ -12,6 +18,7 @@ import { makeRegistryDiscovery } from "./discovery/registry.ts";
 import type { EventRecorder } from "./events/mod.ts";
 import { HoldState } from "./guards/hold_state.ts";
 import { CollectorRecords } from "./health/collector_records.ts";
+import type { KnownStatus } from "./health/remove_statuses.ts";
 import { StatusState } from "./health/status_state.ts";
 import type { CollectorReports } from "./health/target_rows.ts";
 import type { View } from "./reconcile/view.ts";
@@ -41,9 +48,8 @@ export class World {
   readonly #snapshots = new Map<string, Snapshot>();
   readonly #generations = new Map<string, number>();
   readonly #watches: { close(): Promise<void> }[] = [];
-  #collectors = new CollectorRecords([]);
-  #exporters: readonly RegistryRecord[] = [];
-  #services: readonly RegistryRecord[] = [];
+  #collectors = new CollectorRecords<RegistryRecord>([]);
+  readonly #registry = new Map<RegistryModule, RegistryWatching>();
   #onChange = () => {};
   #storeReason = "it has not been read yet";
 
@@ -55,21 +61,19 @@ export class World {
     this.#discoveries = [makeDocumentsDiscovery(this.config), makeRegistryDiscovery(deps.registry)];
   }
 
-  get collectors(): CollectorRecords {
-    return this.#collectors;
-  }
-
-  get exporters(): readonly RegistryRecord[] {
-    return this.#exporters;
-  }
-
-  get services(): readonly RegistryRecord[] {
-    return this.#services;
+  /** The live records of a module, with their leases as they stand now. */
+  records(module: RegistryModule): readonly LiveRecord[] {
+    return this.#registry.get(module)?.live() ?? [];
   }
 
   /** Whether the store can be read, and why not. */
   get storeState(): { readonly synced: boolean; readonly reason: string } {
     return { synced: this.config.catalog.synced, reason: this.config.catalog.synced ? "" : this.#storeReason };
+  }
+
+  /** Every status that a collector has told, whether or not the collector is there. */
+  get statuses(): KnownStatus[] {
+    return this.#statuses.all();
   }
 
   get reports(): CollectorReports {
@@ -98,9 +102,9 @@ export class World {
       );
     }
     this.#onChange = onChange;
-    this.#watches.push(await registry.watch("collector", (records) => this.#takeCollectors(records)));
-    this.#watches.push(await registry.watch("exporter", (records) => this.#exporters = records));
-    this.#watches.push(await registry.watch("service", (records) => this.#services = records));
+    await this.#follow("collector", (records) => this.#takeCollectors(records));
+    await this.#follow("exporter");
+    await this.#follow("service");
     this.#watches.push(await store.watch("", (event) => this.apply(event)));
   }
 
@@ -140,6 +144,12 @@ export class World {
     if (sources === null) return null;
     for (const [scope, generation] of this.#statuses.appliedGenerations()) this.#raiseGeneration(scope, generation);
     return { ...this.config.view(), sources, generations: this.#generations, reports: this.reports };
+  }
+
+  async #follow(module: RegistryModule, onChange: (records: readonly RegistryRecord[]) => void = () => {}) {
+    const watching = await this.#deps.registry.watch(module, onChange);
+    this.#registry.set(module, watching);
+    this.#watches.push(watching);
   }
 
   /** Who comes and who goes matters to a reconciliation; a renewed record does not. */

@@ -16,6 +16,7 @@ function row(over: Partial<TargetRow>): TargetRow {
     address: "10.0.0.1:80",
     pod: "a",
     collector: "one-0",
+    movesTo: null,
     health: "up",
     lastScrapeMs: 0,
     durationMs: 0,
@@ -46,6 +47,7 @@ function appWith(over: Partial<ApiDeps> = {}) {
     exporters: () => [],
     streams: new Hono(),
     guards: new Hono(),
+    ledger: new Hono(),
     oldApi: new Hono(),
     diagnosis: new Hono(),
     status: () =>
@@ -102,9 +104,9 @@ test("a filter that does not exist, or a value that cannot be, is a problem", as
     assert.equal(answer.headers.get("content-type"), "application/problem+json");
     assert.deepEqual(await answer.json(), { type: "about:blank", title: "Bad filter", status: 400, detail });
   };
-  const known = "cluster, namespace, metric, collector, health";
-  await check("?state=up", `unknown filter "state"; the filters are ${known}`);
-  await check("?health=good", "health must be one of up, down, unknown, unresolved");
+  const known = "cluster, namespace, metric, collector, health, labelSelector, limit, continue";
+  await check("?state=up", `unknown parameter "state"; there are ${known}`);
+  await check("?health=good", 'health "good" must be one of up, down, unknown, unresolved');
   await check("?metric=", "metric must not be empty");
 });
 

@@ -5,8 +5,11 @@ import { identityKey, identityOf, localAdmin } from "./auth.ts";
 import { problem } from "./problem.ts";
 import type { Authenticator } from "./tokens.ts";
 
-/** What an orchestrator or a Prometheus asks for, which tells nothing about anybody's documents. */
-const openPaths = new Set(["/metrics", "/healthz", "/readyz"]);
+/**
+ * What an orchestrator or a Prometheus asks for, which tells nothing about anybody's documents, and a page that is the
+ * same for everybody.
+ */
+const openPaths = new Set(["/metrics", "/healthz", "/readyz", "/docs"]);
 
 /** Whether a path asks for a token, once there are any. */
 export function needsToken(path: string): boolean {

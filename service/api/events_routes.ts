@@ -5,6 +5,7 @@ import { EventStream } from "../stream/event_stream.ts";
 import { allows, identityOf, mayRead, requireScope } from "./auth.ts";
 import { onRevoked } from "./authenticate.ts";
 import { problem } from "./problem.ts";
+import { onlyParameters } from "./query.ts";
 
 /** Streams of events that one service serves at once; more are refused. */
 export const eventStreamsMax = 200;
@@ -30,7 +31,8 @@ export function eventRoutes(log: EventLog, clock: Clock): EventRoutes {
   const app = new Hono();
   const streams = new Set<EventStream>();
   let closed = false;
-  app.get("/v1/events", requireScope({ action: "any" }), (context) => {
+  const parameters = onlyParameters("cluster", "namespace", "since");
+  app.get("/v1/events", requireScope({ action: "any" }), parameters, (context) => {
     const wanted = filterOf(context);
     const since = context.req.query("since");
     if (since !== undefined) return listSince(context, log, since, wanted);

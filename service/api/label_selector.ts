@@ -31,6 +31,17 @@ export function readLabelSelector(
   return { ok: true, selector };
 }
 
+/** Tells which labels a selector takes; labels are only looked up where there is something to select by. */
+export function labelsMatcher(text: string):
+  | { readonly ok: true; matches(labels: () => Readonly<Record<string, string>>): boolean }
+  | { readonly ok: false; readonly problem: string }
+{
+  const read = readLabelSelector(text);
+  if (!read.ok) return read;
+  const { selector } = read;
+  return { ok: true, matches: (labels) => selector.length === 0 || matchesLabels(labels(), selector) };
+}
+
 export function matchesLabels(labels: Readonly<Record<string, string>>, selector: LabelSelector): boolean {
   return selector.every((requirement) => {
     const value = Object.hasOwn(labels, requirement.label) ? labels[requirement.label] : undefined;

@@ -2,10 +2,9 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Hono } from "hono";
 import { jsonSchemaOf } from "../../core/config/json_schema.ts";
 import { version } from "../../core/version.ts";
-import { needsToken } from "./authenticate.ts";
-import { refusals } from "./resource_docs.ts";
+import { operationOf } from "./describe/route_doc.ts";
+import { routeDocs } from "./describe/routes.ts";
 import { resources } from "./resources.ts";
-import { routeSummaries } from "./route_summaries.ts";
 
 /** An OpenAPI 3.1 document, as far as we read it ourselves. */
 export interface ApiDescription {
@@ -22,8 +21,14 @@ export interface Operation {
   readonly description?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
-  readonly responses: Readonly<Record<string, { readonly description?: string }>>;
+  readonly requestBody?: { readonly required?: boolean; readonly content: Readonly<Record<string, unknown>> };
+  readonly responses: Readonly<Record<string, DescribedAnswer>>;
+  readonly security?: readonly unknown[];
+}
+
+export interface DescribedAnswer {
+  readonly description?: string;
+  readonly content?: Readonly<Record<string, { readonly schema?: unknown }>>;
 }
 
 export interface Parameter {
@@ -31,10 +36,11 @@ export interface Parameter {
   readonly in: string;
   readonly required?: boolean;
   readonly description?: string;
+  readonly schema?: unknown;
 }
 
 /**
- * Describes all routes of an application: the resources in full, every other with what {@link routeSummaries} says.
+ * Describes all routes of an application: the resources in full, every other with what {@link routeDocs} says.
  * A route that nobody described is there nevertheless.
  */
 export function describeApi(app: Hono, documented: OpenAPIHono): ApiDescription {
@@ -53,7 +59,8 @@ export function describeApi(app: Hono, documented: OpenAPIHono): ApiDescription 
     if (method === "ALL") continue;
     const template = path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, "{$1}");
     const item = paths[template] ??= {};
-    item[method.toLowerCase()] ??= plainOperation(method, template);
+    const doc = routeDocs[`${method} ${template}`];
+    item[method.toLowerCase()] ??= doc === undefined ? undescribed : operationOf(template, doc);
   }
   return {
     openapi: described.openapi,
@@ -64,34 +71,35 @@ export function describeApi(app: Hono, documented: OpenAPIHono): ApiDescription 
   } as ApiDescription;
 }
 
-function plainOperation(method: string, path: string): Operation {
-  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => ({
-    name,
-    in: "path",
-    required: true,
-    schema: { type: "string" },
-  }));
-  const isOld = path.includes("/metric/");
-  const summary = routeSummaries[`${method} ${path}`] ?? (isOld ? "As in the original system (docs/old-api.md)" : "");
-  const tag = isOld ? "old API" : needsToken(path) ? "system" : "process";
-  return {
-    summary,
-    tags: [tag],
-    parameters,
-    responses: { 200: { description: "The answer." }, ...refusals(401, 403) },
-  };
-}
+const text = { type: "string" };
+const place = {
+  type: "object",
+  required: ["line", "column", "message"],
+  properties: { line: { type: "integer" }, column: { type: "integer" }, message: text },
+  additionalProperties: false,
+};
+
+/** What the API shows of a document's file, and ignores in a body. */
+const documentStatus = {
+  type: "object",
+  readOnly: true,
+  required: ["state", "revision"],
+  properties: {
+    state: { enum: ["ok", "invalid", "stale-version", "conflict"] },
+    revision: text,
+    problems: { type: "array", items: place },
+  },
+  additionalProperties: false,
+};
+
+/** A test finds it. */
+const undescribed: Operation = { tags: ["undescribed"], responses: {} };
 
 function schemas(): Record<string, unknown> {
   const kinds = Object.values(resources).map((kind) => {
-    const { $schema: _, ...schema } = jsonSchemaOf(kind);
-    return [kind, schema] as const;
+    const { $schema: _, properties, ...schema } = jsonSchemaOf(kind);
+    return [kind, { ...schema, properties: { ...properties as object, status: documentStatus } }] as const;
   });
-  const text = { type: "string" };
-  const place = {
-    type: "object",
-    properties: { line: { type: "integer" }, column: { type: "integer" }, message: text },
-  };
   const problem = {
     type: "object",
     required: ["type", "title", "status", "detail"],
@@ -102,7 +110,9 @@ function schemas(): Record<string, unknown> {
       detail: text,
       code: text,
       problems: { type: "array", items: place },
+      unresolved: { type: "array", items: { type: "object", properties: { pod: text, reason: text } } },
     },
+    additionalProperties: false,
   };
   return { ...Object.fromEntries(kinds), Problem: problem };
 }

@@ -6,7 +6,7 @@ export const problemStatuses = {
   401: "There is no valid token.",
   403: "The token does not allow it.",
   404: "There is no such thing.",
-  405: "It cannot be changed.",
+  405: "It does not take this method.",
   409: "It contradicts what is there.",
   412: "It is not at the revision that was asked for.",
   413: "The body is too large.",

@@ -50,9 +50,10 @@ export function jsonOf(kind: Kind, status: 200 | 201, description: string): Rout
 export function listOf(kind: Kind): RouteConfig["responses"] {
   const properties = {
     items: { type: "array" as const, items: reference(kind) },
+    revision: { type: "string" as const, description: "A watch `after` it tells what changed since." },
     continue: { type: "string" as const },
   };
-  const schema = { type: "object" as const, required: ["items"], properties };
+  const schema = { type: "object" as const, required: ["items", "revision"], properties, additionalProperties: false };
   return {
     200: {
       description: "A page, sorted by place; `continue` is there while more follow.",

@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import type { DocumentKey } from "../../core/config/key.ts";
+import { type DocumentKey, keyOfPath } from "../../core/config/key.ts";
 import { nameProblem } from "../../core/config/names.ts";
 import type { Kind } from "../../core/config/schema.ts";
 import type { Documents, StoredDocument } from "../documents/documents.ts";
@@ -9,9 +9,10 @@ import { onRevoked } from "./authenticate.ts";
 import { readDocumentBody } from "./body.ts";
 import { limitDefault, limitMax, pageOf, readContinue } from "./document_list.ts";
 import { answerDocumentError } from "./document_problem.ts";
-import type { DocumentWatches } from "./document_watch.ts";
+import type { DocumentWatches, Watched } from "./document_watch.ts";
 import { type LabelSelector, matchesLabels, readLabelSelector } from "./label_selector.ts";
 import { problem } from "./problem.ts";
+import { onlyParameters } from "./query.ts";
 import { answerDocument, answerValue, represent } from "./representation.ts";
 import { describe, jsonOf, listOf, refusals } from "./resource_docs.ts";
 
@@ -29,17 +30,27 @@ export const resources = {
   collections: "Collection",
 } as const satisfies Record<string, Kind>;
 
+/** Seconds after which a client may try again to open a watch that was refused. */
+const retryAfterSeconds = 5;
+
 /** In the place of a cluster or a namespace in a list's path: all of them. No name can be that. */
 const everywhere = "-";
 
+const limitProblem = `must be a number from 1 to ${limitMax}`;
 const listQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(limitMax).default(limitDefault).openapi({
+  limit: z.coerce.number(limitProblem).int(limitProblem).min(1, limitProblem).max(limitMax, limitProblem).default(
+    limitDefault,
+  ).openapi({
     description: "Items on a page.",
   }),
   continue: z.string().optional().openapi({ description: "What the page before gave as `continue`." }),
   labelSelector: z.string().optional().openapi({ description: "Such as `team=trade,tier!=test,owner,!legacy`." }),
-  watch: z.enum(["true", "false"]).optional().openapi({
+  watch: z.enum(["true", "false"], "must be true or false").optional().openapi({
     description: "`true`: server-sent events instead: reset, put for each, synced, then put and delete.",
+  }),
+  after: z.string().optional().openapi({
+    description:
+      "For a watch, as the header Last-Event-ID: the client has everything up to this `revision` or event id.",
   }),
 });
 type ListQuery = z.output<typeof listQuery>;
@@ -49,7 +60,7 @@ type ListQuery = z.output<typeof listQuery>;
  *
  * | route                        | answer                                                                         |
  * | ---------------------------- | ------------------------------------------------------------------------------ |
- * | `GET /{resource}`            | `{items, continue?}`; `limit`, `continue`, `labelSelector`, `watch`            |
+ * | `GET /{resource}`            | `{items, revision, continue?}`; `limit`, `continue`, `labelSelector`, `watch`, `after` |
  * | `GET /{resource}/{name}`     | the document with its ETag; as YAML the file itself                            |
  * | `PUT /{resource}/{name}`     | 201 or 200; JSON or YAML, `If-Match`, `If-None-Match: *`                       |
  * | `DELETE /{resource}/{name}`  | 204; `If-Match`                                                                |
@@ -59,7 +70,7 @@ export function resourceRoutes(deps: ResourceDeps): OpenAPIHono {
     defaultHook: (result, context) => {
       if (result.success) return undefined;
       const [issue] = result.error.issues;
-      return problem(context, 400, "Bad request", `${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
+      return problem(context, 400, "Bad request", `${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
     },
   });
   for (const [plural, kind] of Object.entries(resources)) addResource(app, deps, plural, kind);
@@ -74,18 +85,18 @@ function addResource(app: OpenAPIHono, deps: ResourceDeps, plural: string, kind:
     ...docs.list,
     method: "get",
     path: folder,
-    middleware: [requireScope(listNeed)] as const,
+    middleware: [requireScope(listNeed), onlyParameters(...Object.keys(listQuery.shape))] as const,
     request: { params: docs.placeParams, query: listQuery },
-    responses: { ...listOf(kind), ...refusals(400, 401, 403) },
+    responses: { ...listOf(kind), ...refusals(400, 401, 403, 503) },
   });
   app.openapi(listed, (context) => list(context, deps, kind, context.req.valid("query")));
   const got = createRoute({
     ...docs.get,
     method: "get",
     path: one,
-    middleware: [requireScope(needOf("read"))] as const,
+    middleware: [requireScope(needOf("read")), onlyParameters()] as const,
     request: { params: docs.nameParams },
-    responses: { ...jsonOf(kind, 200, "The document."), ...refusals(401, 403, 404) },
+    responses: { ...jsonOf(kind, 200, "The document."), ...refusals(400, 401, 403, 404) },
   });
   app.openapi(got, (context) => get(context, deps, kind));
   if (kind === "Collection") {
@@ -100,7 +111,7 @@ function addResource(app: OpenAPIHono, deps: ResourceDeps, plural: string, kind:
     ...docs.put,
     method: "put",
     path: one,
-    middleware: [requireScope(needOf("write"))] as const,
+    middleware: [requireScope(needOf("write")), onlyParameters()] as const,
     request: { params: docs.nameParams, headers: docs.putHeaders, body: docs.body },
     responses: {
       ...jsonOf(kind, 200, "It was changed, or is as it was: see the header bcs-metric-outcome."),
@@ -113,9 +124,9 @@ function addResource(app: OpenAPIHono, deps: ResourceDeps, plural: string, kind:
     ...docs.delete,
     method: "delete",
     path: one,
-    middleware: [requireScope(needOf("write"))] as const,
+    middleware: [requireScope(needOf("write")), onlyParameters()] as const,
     request: { params: docs.nameParams, headers: docs.deleteHeaders },
-    responses: { 204: { description: "It is gone." }, ...refusals(401, 403, 404, 409, 412, 503) },
+    responses: { 204: { description: "It is gone." }, ...refusals(400, 401, 403, 404, 409, 412, 503) },
   });
   app.openapi(deleted, (context) => deleteDocument(context, deps, kind));
 }
@@ -135,27 +146,37 @@ function list(context: Context, deps: ResourceDeps, kind: Kind, query: ListQuery
   };
   const visible = (stored: StoredDocument) => isVisible(context, stored, read.selector);
   if (query.watch === "true") {
-    return watch(context, deps, {
+    const isPlace = (key: DocumentKey) =>
+      key.kind === kind && (wanted.clusterId ?? key.clusterId) === key.clusterId
+      && (wanted.namespace ?? key.namespace) === key.namespace;
+    return watch(context, deps, query.after, {
       list: () => deps.documents.list(wanted).filter(visible),
-      includes: (stored) =>
-        stored.key.kind === kind && (wanted.clusterId ?? stored.key.clusterId) === stored.key.clusterId
-        && (wanted.namespace ?? stored.key.namespace) === stored.key.namespace && visible(stored),
+      includes: (stored) => isPlace(stored.key) && visible(stored),
+      mayHaveIncluded: (key) => isPlace(key) && mayRead(context, key.clusterId, key.namespace),
     });
   }
+  // Taken before the documents, so that a watch after it misses nothing.
+  const revision = deps.watches.position;
   const after = query.continue === undefined ? null : readContinue(query.continue);
+  if (after !== null && keyOfPath(after)?.kind !== kind) {
+    return problem(context, 400, "Bad page", `continue "${query.continue}" must be what the page before gave`);
+  }
   const page = pageOf(deps.documents.list(wanted).filter(visible), query.limit, after);
   const more = page.next === null ? {} : { continue: page.next };
-  return answerValue(context, { items: page.items.map(represent), ...more });
+  return answerValue(context, { items: page.items.map(represent), revision, ...more });
 }
 
 function isVisible(context: Context, { key, document }: StoredDocument, selector: LabelSelector): boolean {
   return mayRead(context, key.clusterId, key.namespace) && matchesLabels(document.metadata.labels, selector);
 }
 
-function watch(context: Context, deps: ResourceDeps, watched: Parameters<DocumentWatches["open"]>[0]): Response {
+function watch(context: Context, deps: ResourceDeps, after: string | undefined, watched: Watched): Response {
   let stop = () => {};
-  const opened = deps.watches.open(watched, () => stop());
-  if (opened === null) return problem(context, 503, "Too many watches", "this service serves as many as it can");
+  const opened = deps.watches.open(watched, context.req.header("last-event-id") ?? after, () => stop());
+  if (opened === null) {
+    context.header("retry-after", String(retryAfterSeconds));
+    return problem(context, 503, "Too many watches", "this service serves as many as it can");
+  }
   stop = onRevoked(context, () => opened.close());
   return context.body(opened.body, 200, {
     "content-type": "text/event-stream",

@@ -27,7 +27,12 @@ interface Api extends DocumentsOverMemory {
 
 async function apiOver(files: Record<string, string> = {}, authenticator: Authenticator | null = null): Promise<Api> {
   const over = await documentsOver(files);
-  const watches = new DocumentWatches({ documents: over.documents, clock: new ManualClock() });
+  const watches = new DocumentWatches({
+    documents: over.documents,
+    clock: new ManualClock(),
+    epoch: "e1",
+    changesMax: 150,
+  });
   const app = new Hono();
   app.use(authenticate(authenticator));
   app.route("/", resourceRoutes({ documents: over.documents, watches }));
@@ -179,7 +184,7 @@ test("a list is selected by labels and read page by page, of one namespace or of
     string,
     unknown
   >;
-  assert.deepEqual(Object.keys(rest), ["items"]);
+  assert.deepEqual(Object.keys(rest), ["items", "revision"]);
   await check(`${shop}?limit=2&continue=${first.continue}`, ["c"]);
 });
 
@@ -209,6 +214,86 @@ test("a watch tells what there is, then each change, and forgets what is selecte
   api.watches.close();
   assert.deepEqual(await next(1), ["end"]);
 });
+
+/** Opens a watch, with `id` as Last-Event-ID, and returns the next events as `<event> <name> <id>`, until it is cut. */
+async function watching(api: Api, query = "", id = "") {
+  const headers: Record<string, string> = id === "" ? {} : { "last-event-id": id };
+  const answer = await api.request(`${shop}?watch=true${query}`, { headers });
+  const events = eventsOf(answer, true);
+  return {
+    next: async (count: number) => {
+      const seen: string[] = [];
+      while (seen.length < count) seen.push((await events.next()).value ?? "end");
+      return seen;
+    },
+    cut: () => events.return(undefined),
+  };
+}
+
+test("a watch that was cut goes on where it was, with what was missed", async () => {
+  const api = await apiOver({
+    "c1/metric/shop/a.yaml": metricText("a"),
+    "c1/metric/shop/b.yaml": metricText("b", "{ team: trade }"),
+    "c1/metric/bank/d.yaml": metricText("d", "{}", "bank"),
+  });
+  const write = (path: string, text: string) => api.request(path, put(text));
+  const before = await watching(api);
+  const [, , , synced = ""] = await before.next(4);
+  const id = synced.split(" ")[2] ?? "";
+  assert.match(id, /^e1-\d+$/);
+  await write(`${shop}/c`, metricText("c"));
+  assert.match((await before.next(1))[0] ?? "", /^put c e1-\d+$/);
+  await before.cut();
+  await write(`${shop}/a`, metricText("a").replace('"1"', '"2"'));
+  await write(`${shop}/a`, metricText("a").replace('"1"', '"3"'));
+  await write("/v1/clusters/c1/namespaces/bank/metrics/e", metricText("e", "{}", "bank"));
+  await api.request(`${shop}/b`, { method: "DELETE" });
+  const after = await watching(api, "", id);
+  const missed = await after.next(4);
+  assert.deepEqual(missed.map((event) => event.split(" ").slice(0, 2).join(" ")), [
+    "put c",
+    "put a",
+    "delete b",
+    "synced ",
+  ]);
+  await write(`${shop}/f`, metricText("f"));
+  assert.match((await after.next(1))[0] ?? "", /^put f e1-\d+$/);
+  await after.cut();
+  const upToDate = await watching(api, "&after=" + (await listed(api)).revision);
+  assert.match((await upToDate.next(1))[0] ?? "", /^synced {2}e1-\d+$/);
+  await upToDate.cut();
+});
+
+test("a watch whose position is not known here any more begins anew", async () => {
+  const api = await apiOver({ "c1/metric/shop/a.yaml": metricText("a") });
+  const check = async (id: string) => {
+    const watch = await watching(api, "", id);
+    assert.deepEqual((await watch.next(2)).map((event) => event.trimEnd()), ["reset", "put a"], id);
+    await watch.cut();
+  };
+  const { revision } = await listed(api);
+  for (const id of ["e2-1", "e1-999", "e1", "nonsense"]) await check(id);
+  for (let n = 0; n < 220; n++) {
+    await api.request(`${shop}/b`, put(metricText("b").replace('"1"', `"${n}"`)));
+    if (n % 2 === 1) await api.request(`${shop}/b`, { method: "DELETE" });
+  }
+  await check(revision);
+});
+
+test("a watch of which nothing is told is told its position now and then", async () => {
+  const api = await apiOver({});
+  const watch = await watching(api);
+  await watch.next(2);
+  const next = watch.next(1);
+  const bank = "/v1/clusters/c1/namespaces/bank/metrics";
+  for (let n = 0; n < 110; n++) await api.request(`${bank}/b${n}`, put(metricText(`b${n}`, "{}", "bank")));
+  assert.match((await next)[0] ?? "", /^bookmark {2}e1-\d+$/);
+  await watch.cut();
+});
+
+async function listed(api: Api): Promise<{ readonly revision: string }> {
+  return await (await api.request(shop)).json() as { revision: string };
+}
 
 test("a token sees and changes its own namespaces only, and its watch ends when it is revoked", async () => {
   let identity: { name: string; role: "editor"; namespaces: string[] } | null = {
@@ -245,19 +330,20 @@ test("a token sees and changes its own namespaces only, and its watch ends when 
   for (;;) if ((await events.next()).done === true) break;
 });
 
-/** The events of a stream as `<event> <name>`. */
-async function* eventsOf(answer: Response): AsyncGenerator<string, undefined> {
+/** The events of a stream as `<event> <name>`, or with their ids as `<event> <name> <id>`. */
+async function* eventsOf(answer: Response, withIds = false): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder();
   let text = "";
   const body: AsyncIterable<Uint8Array> | null = answer.body;
   for await (const chunk of body ?? []) {
     text += decoder.decode(chunk, { stream: true });
     for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-      const event = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end));
+      const event = /^event: (\w+)\ndata: (.*)$/m.exec(text.slice(0, end));
+      const id = /^id: (.*)$/m.exec(text.slice(0, end))?.[1] ?? "";
       text = text.slice(end + 2);
       if (event === null) continue;
       const { metadata } = JSON.parse(event[2] ?? "") as { metadata?: { name: string } };
-      yield `${event[1]} ${metadata?.name ?? ""}`;
+      yield `${event[1]} ${metadata?.name ?? ""}${withIds ? ` ${id}` : ""}`;
     }
   }
   return undefined;

@@ -4,6 +4,7 @@ import type { Hold } from "../guards/hold.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetHealth, TargetRow } from "../health/target_rows.ts";
 import type { LeadershipStatus } from "../leader/leader.ts";
+import type { Notice } from "../reconcile/notices.ts";
 
 /** The system at a glance, as `GET /v1/status` shows it. */
 export interface ServiceStatus {
@@ -15,7 +16,7 @@ export interface ServiceStatus {
   readonly guards: readonly Hold[];
   /** Number of files by state: `ok`, `invalid`, `stale-version`, `conflict`. */
   readonly documents: Readonly<Record<string, number>>;
-  /** Everything that keeps a file from taking effect as it stands. */
+  /** Everything that keeps a file from taking effect as it stands, and what has no effect beside another file. */
   readonly problems: readonly ConfigProblem[];
   readonly targets: Readonly<Record<TargetHealth, number>>;
   readonly collectors: readonly Pick<
@@ -41,16 +42,21 @@ export function serviceStatus(inputs: {
   readonly leader: LeadershipStatus;
   readonly guards: readonly Hold[];
   readonly files: readonly FileStatus[];
+  /** Documents without effect; none by default. */
+  readonly ignored?: readonly Notice[];
   readonly targets: readonly TargetRow[];
   readonly collectors: readonly CollectorRow[];
 }): ServiceStatus {
-  const { store, leader, guards, files, targets, collectors } = inputs;
+  const { store, leader, guards, files, ignored = [], targets, collectors } = inputs;
   return {
     store,
     leader,
     guards,
     documents: countDocuments(files),
-    problems: files.flatMap((file) => file.problems),
+    problems: [
+      ...files.flatMap((file) => file.problems),
+      ...ignored.map(({ name, detail }) => ({ path: name, line: 1, column: 1, message: detail })),
+    ],
     targets: countTargets(targets),
     collectors: collectors.map((row) => ({
       cluster: row.cluster,

@@ -11,6 +11,7 @@ import type { Sources } from "../targets/sources.ts";
 import { NoTargetError, TrialGate, tryMetric } from "../trial/mod.ts";
 import { identityOf, requireScope } from "./auth.ts";
 import { problem } from "./problem.ts";
+import { onlyParameters } from "./query.ts";
 
 const retryAfterSeconds = 5;
 
@@ -37,6 +38,7 @@ export function trialRoutes(deps: TrialRoutesDeps): Hono {
   app.post(
     "/v1/clusters/:cluster/namespaces/:namespace/metrics/:name/trial",
     requireScope(write),
+    onlyParameters("pod", "address"),
     bodyLimit({ maxSize: yamlBytesMax, onError: tooLarge }),
     async (context) => {
       const leave = gate.enter(identityOf(context).name);

@@ -7,7 +7,12 @@ import { nameProblem } from "../../core/config/names.ts";
 import { type ConfigDocument, documentSchemas, type Kind } from "../../core/config/schema.ts";
 import { readYaml, type YamlDocument } from "../../core/config/yaml.ts";
 import { type Entry, EntryTooLargeError, type Store, type StoreEvent } from "../../core/store/store.ts";
-import { RevisionConflictError, StoreUnavailableError, UnreadableEntryError } from "../../core/store/store.ts";
+import {
+  RevisionConflictError,
+  StorePathError,
+  StoreUnavailableError,
+  UnreadableEntryError,
+} from "../../core/store/store.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { ConfigState } from "../config_state.ts";
 import {
@@ -246,6 +251,7 @@ function asDocumentError(error: unknown, path: string): unknown {
   if (error instanceof StoreUnavailableError) {
     return new DocumentError("unavailable", error.message, { cause: error });
   }
+  if (error instanceof StorePathError) return new DocumentError("invalid", error.message, { cause: error });
   if (error instanceof UnreadableEntryError) {
     return new DocumentError("conflict", `${error.message}; mend or remove the file first`, { cause: error });
   }

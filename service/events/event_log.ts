@@ -4,11 +4,13 @@ export const eventTypes = [
   "document.removed",
   "document.refused",
   "document.mended",
+  "document.ignored",
   "generation",
   "target.up",
   "target.down",
   "collector.come",
   "collector.gone",
+  "collector.given-up",
   "leader",
 ] as const;
 export type EventType = (typeof eventTypes)[number];

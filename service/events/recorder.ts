@@ -2,9 +2,10 @@ import type { CatalogChange } from "../../core/config/catalog.ts";
 import { formatProblem } from "../../core/config/document.ts";
 import { documentPath, keyOfPath } from "../../core/config/key.ts";
 import type { ConfigDocument } from "../../core/config/schema.ts";
+import { collectorName } from "../../core/registry/collector_id.ts";
 import type { RegistryRecord } from "../../core/registry/records.ts";
 import type { CollectorStatus } from "../../core/registry/status.ts";
-import { collectorName } from "../health/collector_records.ts";
+import type { Notice } from "../reconcile/notices.ts";
 import type { EventLog, EventType, Happening } from "./event_log.ts";
 
 /** Events of one kind told one by one when many come at once; the rest is counted in one more. */
@@ -52,6 +53,11 @@ export class EventRecorder {
     const come = records.filter(({ id }) => !before.has(id)).map((record) => ofCollector("collector.come", record));
     const gone = [...before.values()].filter(({ id }) => !now.has(id));
     this.#log.add([...limited(come), ...limited(gone.map((record) => ofCollector("collector.gone", record)))]);
+  }
+
+  /** What an operator should know of what is planned; each once. */
+  notices(notices: readonly Notice[]): void {
+    this.#log.add(limited(notices.map((notice) => happening(notice.type, notice, notice.name, notice.detail))));
   }
 
   /** This service, or another one, reconciles from now on. */

@@ -22,6 +22,7 @@ const row: TargetRow = {
   address,
   pod: "cart-0",
   collector: "one-0",
+  movesTo: null,
   health: "up",
   error: "",
   lastScrapeMs: nowMs - 12_000,
@@ -35,8 +36,11 @@ const collector: CollectorRow = {
   cluster: "c1",
   namespace: "shop",
   name: "one-0",
+  labels: {},
   state: "running",
   alive: true,
+  leaseMs: 15_000,
+  renewedAtMs: 1000,
   pid: 42,
   restarts: 0,
   lastEnd: "",
@@ -183,6 +187,15 @@ test("a file that is refused is told with its place, and what is in force goes o
   const kept = explain({ metric: "cart" }, viewOf({ files, metrics: [] }));
   assert.equal(kept.ok, true);
   assert.match(kept.chains[0]?.steps[0]?.detail ?? "", /^what was assigned stays; the file is refused: /);
+});
+
+test("a move that is planned is told with its moment", () => {
+  const moving = { ...row, movesTo: { collector: "one-1", atMs: nowMs + 8000 } };
+  const [chain] = explain({ metric: "cart" }, viewOf({ targets: [moving] })).chains;
+  const step = chain?.steps.find((one) => one.step === "assignment");
+  const at = new Date(nowMs + 8000).toISOString();
+  assert.equal(step?.detail, `one-0 has it, in generation 3; one-1 takes it over at ${at}`);
+  assert.equal(chain?.ok, true);
 });
 
 test("what no collector has, or what waits for one, is told", () => {

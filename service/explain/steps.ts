@@ -68,7 +68,9 @@ export function assignmentStep(row: TargetRow | undefined): Step {
     return { step: "assignment", ok: null, detail: "it has not been given to a collector yet" };
   }
   if (row.collector === "") return { step: "assignment", ok: false, detail: row.error };
-  const detail = `${row.collector} has it, in generation ${row.generation}`;
+  const { movesTo } = row;
+  const moving = movesTo === null ? "" : `; ${movesTo.collector} takes it over at ${timeOf(movesTo.atMs)}`;
+  const detail = `${row.collector} has it, in generation ${row.generation}${moving}`;
   return { step: "assignment", ok: true, detail };
 }
 
@@ -130,6 +132,10 @@ function exportersOf(exporters: readonly RegistryRecord[]): string {
   const lags = exporters.flatMap(({ load }) => load["lagBytes"] ?? []);
   const behind = lags.length === 0 ? "" : `, the slowest sink ${Math.max(...lags)} bytes behind`;
   return `${exporters.length} ${exporters.length === 1 ? "exporter" : "exporters"} in the registry${behind}`;
+}
+
+function timeOf(wallMs: number): string {
+  return new Date(wallMs).toISOString();
 }
 
 function ageOf(ms: number): string {

@@ -1,7 +1,9 @@
+import type { CollectorDocument } from "../../core/config/schema.ts";
+import { collectorName } from "../../core/registry/collector_id.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
 import type { InstanceState, WorkloadStatus } from "../orchestrator/orchestrator.ts";
 import type { NamespacePlan } from "../reconcile/view.ts";
-import { collectorName, type CollectorRecords } from "./collector_records.ts";
+import type { CollectorRecords } from "./collector_records.ts";
 import type { CollectorReports } from "./target_rows.ts";
 
 /** A collector as `GET /v1/collectors` shows it. */
@@ -9,10 +11,16 @@ export interface CollectorRow {
   readonly cluster: string;
   readonly namespace: string;
   readonly name: string;
+  /** `metadata.labels` of the Collector document that it is an instance of. */
+  readonly labels: Readonly<Record<string, string>>;
   /** As the orchestrator has it; `external` when somebody else runs it. */
   readonly state: InstanceState | "external";
   /** Whether it is in the registry. */
   readonly alive: boolean;
+  /** How long it stays in the registry without being heard of; 0 while it is not there. */
+  readonly leaseMs: number;
+  /** Unix milliseconds when it was last heard of, by its own clock; 0 while it is not there. */
+  readonly renewedAtMs: number;
   readonly pid: number;
   /** Since this service started it. */
   readonly restarts: number;
@@ -33,18 +41,26 @@ export interface CollectorInputs {
   readonly workloads: readonly WorkloadStatus[];
   readonly records: CollectorRecords;
   readonly reports: Pick<CollectorReports, "statusOf">;
+  readonly documents: readonly CollectorDocument[];
 }
 
 /** The collectors that are run here, then those that are only in the registry. */
-export function collectorRows({ namespaces, workloads, records, reports }: CollectorInputs): CollectorRow[] {
+export function collectorRows(inputs: CollectorInputs): CollectorRow[] {
+  const { namespaces, workloads, records, reports, documents } = inputs;
   const counts = countTargets(namespaces);
+  const labels = new Map(
+    documents.map(({ metadata }) => [pathOf(metadata.clusterId, metadata.namespace, metadata.name), metadata.labels]),
+  );
   const row = (cluster: string, namespace: string, name: string) => {
     const record = records.find(cluster, namespace, name);
     return {
       cluster,
       namespace,
       name,
+      labels: labels.get(pathOf(cluster, namespace, name.replace(/-\d+$/, ""))) ?? {},
       alive: record !== null,
+      leaseMs: record?.leaseMs ?? 0,
+      renewedAtMs: record?.renewedAtMs ?? 0,
       targets: counts.get(pathOf(cluster, namespace, name)) ?? 0,
       appliedGeneration: reports.statusOf(cluster, namespace, name)?.generation ?? 0,
       metricsAddress: record === null ? "" : formatAddress({ host: record.ip, port: record.metric_port }),

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectorId } from "../../core/registry/collector_id.ts";
-import type { RegistryRecord } from "../../core/registry/records.ts";
+import type { LiveRecord, RegistryRecord } from "../../core/registry/records.ts";
 import type { WorkloadStatus } from "../orchestrator/orchestrator.ts";
-import { recordOf } from "../testing/fake_registry.ts";
+import { collectorOf } from "../testing/documents.ts";
+import { liveOf, recordOf } from "../testing/fake_registry.ts";
 import { CollectorRecords } from "./collector_records.ts";
 import { collectorRows } from "./collector_rows.ts";
 
-function record(id: string, over: Partial<RegistryRecord> = {}): RegistryRecord {
-  return recordOf("collector", id, { load: { unacknowledgedRecords: 3 }, ...over });
+function record(id: string, over: Partial<RegistryRecord> = {}): LiveRecord {
+  return liveOf(recordOf("collector", id, { load: { unacknowledgedRecords: 3 }, ...over }));
 }
 
 const workload: WorkloadStatus = {
@@ -23,6 +24,9 @@ const workload: WorkloadStatus = {
   ],
 };
 
+const labelled = collectorOf("one", 2);
+labelled.metadata.labels["tier"] = "gold";
+
 const target = { metric: "cart", address: "10.0.0.1:80", pod: "a", labels: {}, collector: "one-0", generation: 5 };
 
 test("a collector shows what orchestrator, registry, plan and status know of it", () => {
@@ -34,12 +38,16 @@ test("a collector shows what orchestrator, registry, plan and status know of it"
       statusOf: (_cluster, _namespace, collector) =>
         collector === "one-0" ? { collector, generation: 4, reportedAtMs: 0, targets: [] } : null,
     },
+    documents: [labelled],
   });
   assert.deepEqual(rows[0], {
     cluster: "c1",
     namespace: "shop",
     name: "one-0",
+    labels: { tier: "gold" },
     alive: true,
+    leaseMs: 15_000,
+    renewedAtMs: 1000,
     targets: 1,
     appliedGeneration: 4,
     metricsAddress: "127.0.0.1:7073",
@@ -49,6 +57,7 @@ test("a collector shows what orchestrator, registry, plan and status know of it"
     restarts: 1,
     lastEnd: "exit code 1",
   });
+  assert.deepEqual(rows.map(({ labels }) => labels["tier"]), ["gold", "gold", undefined]);
   assert.deepEqual(rows.map(({ cluster, name, state, alive }) => [cluster, name, state, alive]), [
     ["c1", "one-0", "running", true],
     ["c1", "one-1", "waiting", false],

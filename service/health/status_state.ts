@@ -1,6 +1,7 @@
 import { type CollectorStatus, keyOfStatusPath, readStatus } from "../../core/registry/status.ts";
 import type { StoreEvent } from "../../core/store/store.ts";
 import { workloadPath } from "../orchestrator/orchestrator.ts";
+import type { KnownStatus } from "./remove_statuses.ts";
 
 /** What the collectors last told, each as an entry of the store. It does no I/O: events are applied to it. */
 export class StatusState {
@@ -25,6 +26,14 @@ export class StatusState {
   /** The last status of a collector, or null when it has told nothing yet. */
   get(clusterId: string, namespace: string, collector: string): CollectorStatus | null {
     return this.#statuses.get(pathOf({ clusterId, namespace, collector })) ?? null;
+  }
+
+  /** All of them, each with when it was told. */
+  all(): KnownStatus[] {
+    return [...this.#statuses].map(([path, { collector, reportedAtMs }]) => {
+      const [clusterId = "", namespace = ""] = path.split("/");
+      return { clusterId, namespace, collector, reportedAtMs };
+    });
   }
 
   /** The highest generation that a collector of each namespace (by scope) has in force. */

@@ -18,6 +18,8 @@ export interface TargetRow {
   readonly pod: string;
   /** Name of the collector that scrapes it; "" when none does. */
   readonly collector: string;
+  /** The collector that it is being handed over to, and when that begins (Unix milliseconds); null for none. */
+  readonly movesTo: { readonly collector: string; readonly atMs: number } | null;
   readonly health: TargetHealth;
   /** Why it is not up; "" when it is. */
   readonly error: string;
@@ -81,6 +83,7 @@ function rowOf(plan: NamespacePlan, target: PlannedTarget, told: ReadonlyMap<str
     address: target.address ?? "",
     pod: target.pod,
     collector: "collector" in target ? target.collector : "",
+    movesTo: "movesTo" in target ? target.movesTo ?? null : null,
     ...healthOf(target, owner, status),
     lastScrapeMs: status?.lastScrapeMs ?? 0,
     durationMs: status?.durationMs ?? 0,

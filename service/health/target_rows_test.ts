@@ -35,6 +35,7 @@ test("a target shows what its collector tells of it", () => {
     address: "10.0.0.1:80",
     pod: "a",
     collector: "one-0",
+    movesTo: null,
     health: "up",
     lastScrapeMs: 1000,
     durationMs: 12,
@@ -90,4 +91,11 @@ test("statuses are followed in the store; one that cannot be read leaves the las
   assert.deepEqual([...state.appliedGenerations()], [["c1/shop", 5]]);
   state.apply({ type: "delete", path });
   assert.equal(state.get("c1", "shop", "one-0"), null);
+});
+
+test("a target that is being handed over shows to whom, and when", () => {
+  const movesTo = { collector: "one-1", atMs: 9000 };
+  const targets = plan.targets.map((target) => "collector" in target ? { ...target, movesTo } : target);
+  const rows = targetRows([{ ...plan, targets }], { statusOf: () => statusOf(), isAlive: () => true });
+  assert.deepEqual(rows.map((row) => [row.collector, row.movesTo]), [["one-0", movesTo], ["", null], ["", null]]);
 });

@@ -24,8 +24,7 @@ export class CollectorRegistry {
 
   /**
    * Announces a collector, in place of another process of the same id.
-   * Returns false when the id belongs to a collector of another namespace: ids may coincide, since names may hold
-   * dots.
+   * Returns false when the id belongs to a collector of another namespace, as an entry that somebody wrote by hand.
    */
   async announce(record: RegistryRecord): Promise<boolean> {
     const present = await this.#read(record.id);
@@ -38,13 +37,13 @@ export class CollectorRegistry {
   async renew(
     id: string,
     place: Pick<RegistryRecord, "cluster" | "namespace">,
-    { instance, load }: Pick<RegistryRecord, "instance" | "load">,
+    { instance, load, ledger }: Pick<RegistryRecord, "instance" | "load" | "ledger">,
   ): Promise<Renewal> {
     const present = await this.#read(id);
     if (present === null) return "missing";
     const { record, renewals } = present.entry;
     if (record.instance !== instance || !isSamePlace(record, place)) return "taken";
-    await this.#write({ ...record, load }, renewals + 1);
+    await this.#write({ ...record, load, ...ledger === undefined ? {} : { ledger } }, renewals + 1);
     return "renewed";
   }
 

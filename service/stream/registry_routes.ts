@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { nameProblem } from "../../core/config/names.ts";
+import { collectorId, collectorName } from "../../core/registry/collector_id.ts";
 import { readRecord } from "../../core/registry/lease_entry.ts";
 import type { RegistryRecord } from "../../core/registry/records.ts";
 import { authorize, type Need } from "../api/auth.ts";
@@ -15,7 +16,10 @@ const recordBytesMax = 64 * 1024;
 const path = "/v1/registry/collectors/:id";
 
 const place = z.object({ cluster: z.string(), namespace: z.string(), instance: z.string() });
-const renewal = place.extend({ load: z.record(z.string(), z.number()) });
+const renewal = place.extend({
+  load: z.record(z.string(), z.number()),
+  ledger: z.record(z.string(), z.number()).exactOptional(),
+});
 
 /** `PUT` announces a collector, `POST` renews its lease, `DELETE` withdraws it: docs/streams.md. */
 export function registryRoutes(collectors: CollectorRegistry): Hono {
@@ -72,9 +76,9 @@ function misplaced(context: Context, record: RegistryRecord): Response | null {
   if (id !== context.req.param("id")) {
     return problem(context, 400, "Bad record", `its id is "${id}", unlike the path's`);
   }
-  const prefix = `${cluster}.${namespace}.`;
-  if (id.startsWith(prefix)) return null;
-  return problem(context, 400, "Bad record", `the id "${id}" does not begin with "${prefix}"`);
+  const expected = collectorId({ cluster, namespace, name: collectorName(record) });
+  if (id === expected) return null;
+  return problem(context, 400, "Bad record", `the id of this collector is "${expected}", not "${id}"`);
 }
 
 function unsafe(context: Context): Response | null {

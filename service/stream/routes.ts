@@ -1,10 +1,12 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import type { RegistryRecord } from "../../core/registry/records.ts";
+import type { LiveRecord } from "../../core/registry/records.ts";
 import type { Store } from "../../core/store/store.ts";
 import { authorize, requireScope } from "../api/auth.ts";
 import { onRevoked } from "../api/authenticate.ts";
 import { problem } from "../api/problem.ts";
+import { answerView } from "../api/view_list.ts";
+import { serviceView } from "../api/views.ts";
 import { type CollectorRegistry } from "./collector_registry.ts";
 import { takeReport } from "./collector_reports.ts";
 import type { StreamHub } from "./hub.ts";
@@ -23,7 +25,7 @@ export interface StreamRoutesDeps {
   readonly store: Store;
   readonly collectors: CollectorRegistry;
   /** The live services. */
-  readonly services: () => readonly RegistryRecord[];
+  readonly services: () => readonly LiveRecord[];
 }
 
 /**
@@ -38,7 +40,11 @@ export interface StreamRoutesDeps {
  */
 export function streamRoutes(deps: StreamRoutesDeps): Hono {
   const app = new Hono();
-  app.get("/v1/services", requireScope({ action: "any" }), (context) => context.json({ services: deps.services() }));
+  app.get(
+    "/v1/services",
+    requireScope({ action: "any" }),
+    (context) => answerView(context, serviceView, deps.services()),
+  );
   app.get("/v1/stream", (context) => openStream(context, deps.hub));
   const statusPath = "/v1/clusters/:cluster/namespaces/:namespace/collectors/:collector/status";
   const ofNamespace = (context: Context) => ({

@@ -29,7 +29,7 @@ async function serving(options: { readonly streamsMax?: number } = {}) {
     },
   }));
   const collectors = new CollectorRegistry(bench.store, bench.clock);
-  const services = () => [recordOf("service", "service-0")];
+  const services = () => [{ ...recordOf("service", "service-0"), leaseMs: 15_000, renewedAtMs: 1000 }];
   app.route("/", streamRoutes({ ...bench, collectors, services }));
   const ask = async (method: string, path: string, token: string, body?: unknown) =>
     await app.request(path, {
@@ -148,5 +148,7 @@ test("nobody announces what is not its own", async () => {
 test("the live services are listed", async () => {
   const { ask } = await serving();
   const answer = await ask("GET", "/v1/services", "shop");
-  assert.deepEqual(await answer.json(), { services: [recordOf("service", "service-0")] });
+  assert.deepEqual(await answer.json(), {
+    services: [{ ...recordOf("service", "service-0"), leaseMs: 15_000, renewedAtMs: 1000 }],
+  });
 });

@@ -12,12 +12,17 @@ export function metricOf(name: string, spec: Record<string, unknown> = {}, names
   });
 }
 
-export function collectorOf(name: string, replicas: number, namespace = "shop"): CollectorDocument {
+export function collectorOf(
+  name: string,
+  replicas: number,
+  namespace = "shop",
+  balance: CollectorDocument["spec"]["balance"] = "count",
+): CollectorDocument {
   return documentSchemas.Collector.parse({
     apiVersion: "bcs-metric/v1",
     kind: "Collector",
     metadata: { clusterId: "c1", namespace, name },
-    spec: { replicas },
+    spec: { replicas, balance },
   });
 }
 

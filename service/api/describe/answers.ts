@@ -1,0 +1,204 @@
+import { z } from "zod";
+import type { LiveRecord } from "../../../core/registry/records.ts";
+import { type EventsSince, eventTypes, type ServiceEvent } from "../../events/event_log.ts";
+import type { Explanation } from "../../explain/explanation.ts";
+import type { Hold } from "../../guards/hold.ts";
+import type { CollectorRow } from "../../health/collector_rows.ts";
+import { targetHealths, type TargetRow } from "../../health/target_rows.ts";
+import type { TrialResult } from "../../trial/trial.ts";
+import type { ServiceStatus } from "../status.ts";
+
+/** Unix milliseconds; 0 for never. */
+const timeMs = z.number().meta({ description: "Unix milliseconds; 0 for never." });
+const count = z.int().min(0);
+const numbers = z.record(z.string(), z.number());
+const health = z.enum(targetHealths);
+
+export const targetRow = z.strictObject({
+  cluster: z.string(),
+  namespace: z.string(),
+  metric: z.string(),
+  address: z.string().meta({ description: "`host:port`; empty when it is unresolved." }),
+  pod: z.string(),
+  collector: z.string().meta({ description: "Who scrapes it; empty when nobody does." }),
+  movesTo: z.strictObject({ collector: z.string(), atMs: timeMs }).nullable().meta({
+    description: "Who takes it over, and when; null for nobody.",
+  }),
+  health,
+  error: z.string().meta({ description: "Why it is not up; empty when it is." }),
+  lastScrapeMs: timeMs,
+  durationMs: z.number(),
+  samples: count,
+  generation: count,
+  appliedGeneration: count,
+}) satisfies z.ZodType<TargetRow>;
+
+const next = z.string().exactOptional().meta({ description: "Asks for the next page; absent on the last." });
+
+export const targetList = z.strictObject({ targets: z.array(targetRow), continue: next });
+
+const collectorRow = z.strictObject({
+  cluster: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  labels: z.record(z.string(), z.string()).meta({ description: "Of its Collector document." }),
+  state: z.enum(["starting", "running", "waiting", "stopping", "external"]),
+  alive: z.boolean(),
+  leaseMs: z.number(),
+  renewedAtMs: timeMs,
+  pid: z.int(),
+  restarts: count,
+  lastEnd: z.string(),
+  targets: count,
+  appliedGeneration: count,
+  metricsAddress: z.string(),
+  load: numbers,
+}) satisfies z.ZodType<CollectorRow>;
+
+export const collectorList = z.strictObject({ collectors: z.array(collectorRow), continue: next });
+
+/** Fields of other versions are handed on, so that more may come. */
+export const liveRecord = z.looseObject({
+  ip: z.string(),
+  port: z.int(),
+  metric_port: z.int().meta({ description: "Port of /metrics and /healthz." }),
+  hostname: z.string(),
+  scheme: z.enum(["http", "https"]),
+  version: z.string(),
+  cluster: z.string(),
+  pid: z.int(),
+  external_ip: z.string().exactOptional(),
+  external_port: z.int().exactOptional(),
+  module: z.enum(["service", "collector", "exporter"]),
+  id: z.string(),
+  namespace: z.string(),
+  load: numbers,
+  instance: z.string().meta({ description: "Random for each start of the process." }),
+  name: z.string().exactOptional(),
+  leaseMs: z.number().meta({ description: "How long it lives without being renewed." }),
+  renewedAtMs: timeMs,
+}) satisfies z.ZodType<LiveRecord>;
+
+export const exporterList = z.strictObject({ exporters: z.array(liveRecord), continue: next });
+export const serviceList = z.strictObject({ services: z.array(liveRecord), continue: next });
+
+const hold = z.strictObject({
+  clusterId: z.string(),
+  namespace: z.string(),
+  reason: z.string(),
+  targetsBefore: count,
+  targetsAfter: count,
+  metricsGone: z.array(z.string()),
+  hash: z.string().meta({ description: "Of exactly what would be removed." }),
+  confirmed: z.string(),
+  confirmedBy: z.string(),
+}) satisfies z.ZodType<Hold>;
+
+export const holdList = z.strictObject({ guards: z.array(hold), continue: next });
+
+const problemPlace = z.strictObject({ path: z.string(), line: z.int(), column: z.int(), message: z.string() });
+
+export const serviceStatus = z.strictObject({
+  store: z.strictObject({ synced: z.boolean(), reason: z.string() }),
+  leader: z.strictObject({ leading: z.boolean(), epoch: z.int(), leader: z.string() }),
+  guards: z.array(hold),
+  documents: z.record(z.string(), count).meta({ description: "Number of files by state." }),
+  problems: z.array(problemPlace),
+  targets: z.record(health, count),
+  collectors: z.array(
+    collectorRow.pick({
+      cluster: true,
+      namespace: true,
+      name: true,
+      state: true,
+      alive: true,
+      restarts: true,
+      targets: true,
+    }),
+  ),
+}) satisfies z.ZodType<ServiceStatus>;
+
+const step = z.strictObject({
+  step: z.enum([
+    "definition",
+    "selector",
+    "discovery",
+    "address",
+    "assignment",
+    "collector",
+    "last scrape",
+    "delivery",
+  ]),
+  ok: z.boolean().nullable().meta({ description: "null: not known (yet)." }),
+  detail: z.string(),
+  problems: z.array(problemPlace).exactOptional(),
+});
+
+export const explanation = z.strictObject({
+  ok: z.boolean().nullable(),
+  verdict: z.string(),
+  chains: z.array(z.strictObject({
+    cluster: z.string(),
+    namespace: z.string(),
+    metric: z.string(),
+    pod: z.string(),
+    address: z.string(),
+    ok: z.boolean().nullable(),
+    verdict: z.string(),
+    steps: z.array(step),
+  })),
+  chainsOmitted: count,
+  nearMisses: z.array(z.strictObject({
+    cluster: z.string(),
+    namespace: z.string(),
+    metric: z.string(),
+    pod: z.string(),
+    reason: z.string(),
+  })),
+  nearMissesOmitted: count,
+}) satisfies z.ZodType<Explanation>;
+
+const event = z.strictObject({
+  id: z.string(),
+  timeMs,
+  type: z.enum(eventTypes),
+  cluster: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  detail: z.string(),
+}) satisfies z.ZodType<ServiceEvent>;
+
+export const eventList = z.strictObject({
+  events: z.array(event),
+  last: z.string(),
+  missed: z.boolean(),
+}) satisfies z.ZodType<EventsSince>;
+
+export const trialResult = z.strictObject({
+  ok: z.boolean(),
+  target: z.strictObject({ address: z.string(), pod: z.string() }),
+  targets: count,
+  request: z.strictObject({ method: z.string(), url: z.string() }),
+  status: z.int().meta({ description: "Of the HTTP response; 0 when there was none." }),
+  contentType: z.string(),
+  durationMs: z.number(),
+  bodyBytes: count,
+  note: z.string(),
+  samples: count,
+  series: count,
+  families: count,
+  duplicates: count,
+  first: z.array(z.strictObject({
+    name: z.string(),
+    labels: z.record(z.string(), z.string()),
+    value: z.union([z.number(), z.string()]),
+    timestampMs: z.number().exactOptional(),
+    type: z.string().exactOptional(),
+  })),
+  problems: z.array(z.string()),
+  error: z.strictObject({
+    message: z.string(),
+    line: z.int().exactOptional(),
+    column: z.int().exactOptional(),
+  }).nullable(),
+}) satisfies z.ZodType<TrialResult>;
