@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CrashMode, MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
+import { entryCount } from "./entries.ts";
+import { diskFullRetryMs } from "./log_state.ts";
 import type { Wal, WalRecord } from "./wal.ts";
 import {
   addShapes,
@@ -18,6 +20,7 @@ import {
   seeded,
   sequencesOf,
   shapesOf,
+  type TestWal,
 } from "./wal_testing.ts";
 
 const names = ["a", "b"];
@@ -31,6 +34,8 @@ interface Cut {
   readonly acknowledged: ReadonlyMap<string, number>;
   /** The lowest sequence of each origin that may not have been removed, because no sink has it. */
   readonly untrimmed: ReadonlyMap<string, number>;
+  /** Entries that were durable, over the log's life. */
+  readonly entries: number;
 }
 
 /** Operations behind which the disk is as it was before them. */
@@ -43,21 +48,26 @@ function recordOf(name: string, sequence: number): WalRecord {
   return scrapes(from, sequence, shapes[sequence % 2]!);
 }
 
-/** Two starts of the exporter with rotation, concurrent groups, a trim and an end without closing. */
+/**
+ * Three starts of the exporter with rotation, concurrent groups, a trim, and an end without closing. In the third the
+ * disk is full for a while, and retention takes segments whether they were delivered or not.
+ */
 async function canonicalRun(
-  observe: (disk: MemoryFileSystem, state: Pick<Cut, "what" | "acknowledged" | "untrimmed">) => void,
+  observe: (disk: MemoryFileSystem, state: Pick<Cut, "what" | "acknowledged" | "untrimmed" | "entries">) => void,
 ) {
   const acknowledged = new Map<string, number>();
   const untrimmed = new Map(names.map((name) => [name, 1]));
   const appended: { name: string; sequence: number }[] = [];
   let disk: MemoryFileSystem | undefined;
   let next = 1;
-  for (const start of [1, 2]) {
+  let entries = 0;
+  for (const start of [1, 2, 3]) {
     let operations = 0;
     let previous = "open";
     const opened: Awaited<ReturnType<typeof openTestWal>> = await openTestWal({
       ...(disk === undefined ? {} : { fs: disk }),
       segmentBytes: 900,
+      reserveBytes: start === 3 ? 700 : 0,
     });
     disk = opened.fs;
     const { wal, fs } = opened;
@@ -70,10 +80,12 @@ async function canonicalRun(
         what: `start ${start}, before operation ${operations}: ${name}`,
         acknowledged: new Map(acknowledged),
         untrimmed: new Map(untrimmed),
+        entries,
       });
     };
     const first = appended.length;
     wal.onDurable((index) => {
+      ({ entries } = wal.stats());
       for (const { name, sequence } of appended.slice(0, first + index)) {
         acknowledged.set(name, Math.max(sequence, acknowledged.get(name) ?? 0));
       }
@@ -82,8 +94,10 @@ async function canonicalRun(
     await appendSome(wal, appended, next, next + 11);
     next += 12;
     await trimHalf(wal, untrimmed);
-    await appendSome(wal, appended, next, next + 4);
+    if (start === 3) await fillDisk(opened, appended, next);
+    else await appendSome(wal, appended, next, next + 4);
     next += 5;
+    if (start === 3) await retain(wal, untrimmed);
     fs.before = null;
   }
 }
@@ -101,6 +115,26 @@ async function appendSome(wal: Wal, appended: { name: string; sequence: number }
   await quiet();
 }
 
+/** The disk runs full within these records, stays so for two attempts, and then has room again. */
+async function fillDisk({ wal, fs, clock }: TestWal, appended: { name: string; sequence: number }[], next: number) {
+  fs.capacityBytes = fs.usedBytes() + 1000;
+  await appendSome(wal, appended, next, next + 4);
+  assert.equal(wal.stats().condition, "disk full");
+  await clock.advance(diskFullRetryMs);
+  await clock.advance(diskFullRetryMs);
+  fs.capacityBytes = Infinity;
+  await clock.advance(diskFullRetryMs);
+  assert.equal(wal.stats().condition, "good");
+}
+
+/** Keeps the newest two segments, as retention by bytes may. */
+async function retain(wal: Wal, untrimmed: Map<string, number>): Promise<void> {
+  const { start } = wal.segmentList().at(-2)!;
+  const left = await readAll(wal, start);
+  for (const name of names) untrimmed.set(name, sequencesOf(left, name)[0] ?? Infinity);
+  await wal.trim(start);
+}
+
 async function trimHalf(wal: Wal, untrimmed: Map<string, number>): Promise<void> {
   const reader = wal.reader(null);
   const { records, positions } = await readOn(reader, 1);
@@ -114,9 +148,14 @@ async function trimHalf(wal: Wal, untrimmed: Map<string, number>): Promise<void>
 }
 
 /** What every start after a crash must find. */
-async function check({ what, mode, disk, acknowledged, untrimmed }: Cut): Promise<void> {
+async function check({ what, mode, disk, acknowledged, untrimmed, entries }: Cut): Promise<void> {
   const { wal } = await openTestWal({ fs: disk, segmentBytes: 900 });
   const records = await readAll(wal);
+  const stats = wal.stats();
+  assert.ok(stats.entries >= entries, `${mode}, ${what}: ${stats.entries} of ${entries} entries`);
+  const held = records.reduce((sum, record) => sum + entryCount(record), 0);
+  assert.equal(held + stats.damagedEntries, stats.entries - stats.oldest.entry, `${mode}, ${what}: entries balance`);
+  if (mode !== "torn") assert.equal(stats.damagedEntries, 0, `${mode}, ${what}`);
   for (const name of names) {
     const where = `${mode}, ${what}, origin ${name}`;
     const found = sequencesOf(records, name);
@@ -140,6 +179,7 @@ async function check({ what, mode, disk, acknowledged, untrimmed }: Cut): Promis
     const { target, layout } = shapes[sequence % 2]!;
     assert.deepEqual(wal.shapes.missing(target.shape.id, layout.shape.id), [], `${mode}, ${what}: shapes`);
   }
+  disk.capacityBytes = Infinity;
   await goesOn(wal, `${mode}, ${what}`);
   await wal.close();
 }
@@ -171,7 +211,7 @@ test("a crash during the recovery from a crash loses nothing either", async () =
   await canonicalRun((disk, state) =>
     first.push({ ...state, mode: "torn", disk: disk.crash("torn", seeded(first.length)) })
   );
-  for (const cut of first.filter((_, index) => index % 9 === 0)) {
+  for (const cut of first.filter((_, index) => index % 17 === 0)) {
     const second: Cut[] = [];
     const chance = seeded(second.length + 1);
     cut.disk.before = ({ name }) => {

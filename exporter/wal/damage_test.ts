@@ -54,7 +54,10 @@ test("a byte changed anywhere costs at most the record that it is in, and never 
   for (let at = 0; at < bytes.length; at++) {
     const damaged = bytes.slice();
     damaged[at]! ^= at % 2 === 0 ? 1 << (at % 8) : 0xff;
-    const { wal, fs } = await reopen({ [segmentFileName(1)]: damaged, [segmentFileName(2)]: headerOf({ number: 2 }) });
+    const { wal, fs } = await reopen({
+      [segmentFileName(1)]: damaged,
+      [segmentFileName(2)]: headerOf({ number: 2, entries: 4 }),
+    });
     const what = `byte ${at}`;
     const place = places.find(({ offset, end }) => offset <= at && at < end) ?? { offset: 0, end: segmentHeaderBytes };
     assert.deepEqual(await readAll(wal), without(records, places, place.offset, place.end), what);

@@ -79,6 +79,21 @@ async function lockDirectory(
   return () => fs.remove(own);
 }
 
+/** A process that says that it uses the log. */
+export interface LockHolder {
+  readonly processId: number;
+  /** False for a process that ended without giving it back: the next start takes it over. */
+  readonly isRunning: boolean;
+}
+
+/** Whose locks are among the files of a log's directory. */
+export function lockHolders(names: readonly string[], processes: ProcessTable): LockHolder[] {
+  return names.filter((name) => name.startsWith(lockPrefix)).map((name) => {
+    const identity = name.slice(lockPrefix.length);
+    return { processId: Number.parseInt(identity, 10), isRunning: processes.isRunning(identity) };
+  });
+}
+
 function inUse(dir: string, identity: string): UserError {
   const pid = identity.split("-")[0] ?? "";
   return new UserError(

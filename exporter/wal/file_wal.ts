@@ -3,11 +3,13 @@ import type { Env, FileHandle } from "../../core/runtime/env.ts";
 import { type ProcessTable, systemProcesses } from "../../core/runtime/process_table.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import { claimDirectory } from "./directory.ts";
+import type { DamagedStretch } from "./entries.ts";
 import { segmentFileName } from "./format.ts";
 import {
   isAccepting,
   type LogEffect,
   type LogState,
+  oldestPosition,
   type Operation,
   pendingBytes,
   startLog,
@@ -15,7 +17,8 @@ import {
 } from "./log_state.ts";
 import { type ReadableLog, SegmentsReader } from "./reader.ts";
 import { logDamage, recoverLog, type Recovery } from "./recovery.ts";
-import type { ByteRange, Segment } from "./segment.ts";
+import { ReserveFile } from "./reserve_file.ts";
+import { type Segment, walSegmentOf } from "./segment.ts";
 import { HeldShapes } from "./shape_table.ts";
 import {
   type Origin,
@@ -24,6 +27,7 @@ import {
   type WalPosition,
   type WalReader,
   type WalRecord,
+  type WalSegment,
   type WalStats,
 } from "./wal.ts";
 
@@ -39,8 +43,16 @@ export interface WalOptions {
   readonly coalesceMs?: number;
   /** Queued bytes from which `accepting()` is false. Default: 32 MiB. */
   readonly pendingBytesMax?: number;
+  /** Bytes of the disk kept for cursors and declared losses when it is full; 0 keeps none. Default: 1 MiB. */
+  readonly reserveBytes?: number;
   /** Bytes of shapes kept in memory although no segment holds them (any more). Default: 64 MiB. */
   readonly idleShapeBytesMax?: number;
+  /**
+   * Positions that the log is known to have had, such as the cursors of the sinks. Should it have fewer entries or
+   * segments, because its newest records or its directory are gone, it goes on behind them; what a sink has not had of
+   * the entries between is damaged for its reader. Default: none.
+   */
+  readonly knownPositions?: readonly WalPosition[];
   /** Called once when the log has failed and takes nothing any more: the process must end and be started again. */
   readonly onFailure?: (error: WalClosedError) => void;
   /** Default: the machine's. */
@@ -57,7 +69,8 @@ export async function openWal(options: WalOptions): Promise<Wal> {
   try {
     const shapes = new HeldShapes(options.idleShapeBytesMax ?? 64 * mebibyte);
     const startedMs = env.clock.monotonicMs();
-    const recovery = await recoverLog({ dir, fs: env.fs, log, shapes, wallMs: env.clock.wallMs() });
+    const { knownPositions = [] } = options;
+    const recovery = await recoverLog({ dir, fs: env.fs, log, shapes, wallMs: env.clock.wallMs(), knownPositions });
     const wal = new FileWal(options, recovery, unlock);
     const recoveryMs = Math.round(env.clock.monotonicMs() - startedMs);
     log.info({ dir, ...wal.stats(), shapes: shapes.size, recoveryMs }, "opened WAL");
@@ -77,6 +90,7 @@ class FileWal implements Wal, ReadableLog {
   readonly #options: WalOptions;
   readonly #state: LogState;
   readonly #recovery: Recovery;
+  readonly #reserve: ReserveFile;
   readonly #unlock: () => Promise<void>;
   readonly #durableListeners: ((index: number) => void)[] = [];
   readonly #waiting = new Set<() => void>();
@@ -86,20 +100,32 @@ class FileWal implements Wal, ReadableLog {
   #cancelWait: () => void = () => {};
   #removals: Promise<void> = Promise.resolve();
   #corruptRecords: number;
+  #damagedEntries: number;
 
   constructor(options: WalOptions, recovery: Recovery, unlock: () => Promise<void>) {
     const { segmentBytes = 64 * mebibyte, coalesceMs = 5, pendingBytesMax = 32 * mebibyte } = options;
+    const { reserveBytes = mebibyte } = options;
     this.log = options.log;
     this.shapes = recovery.shapes;
     this.#options = options;
     this.#recovery = recovery;
-    this.#state = startLog(recovery, { segmentBytes, coalesceMs, pendingBytesMax });
+    this.#state = startLog(recovery, { segmentBytes, coalesceMs, pendingBytesMax, reserveBytes });
+    this.#reserve = new ReserveFile(options.dir, options.env.fs, reserveBytes);
     this.#unlock = unlock;
     this.#corruptRecords = recovery.corruptRecords;
+    this.#damagedEntries = recovery.damagedEntries;
   }
 
   get segments(): readonly Segment[] {
     return this.#state.segments;
+  }
+
+  get entries(): number {
+    return this.#state.entries;
+  }
+
+  get oldest(): WalPosition {
+    return oldestPosition(this.#state);
   }
 
   append(record: WalRecord): number {
@@ -128,14 +154,21 @@ class FileWal implements Wal, ReadableLog {
     await this.#removals;
   }
 
+  segmentList(): WalSegment[] {
+    return this.#state.segments.map(walSegmentOf);
+  }
+
   stats(): WalStats {
     const { segments, diskFull, diskFullFailures, failure } = this.#state;
     return {
       condition: failure !== null ? "failed" : diskFull ? "disk full" : "good",
       segments: segments.length,
       bytes: segments.reduce((sum, segment) => sum + segment.bytes, 0),
+      entries: this.#state.entries,
+      oldest: this.oldest,
       pendingBytes: pendingBytes(this.#state),
       corruptRecords: this.#corruptRecords,
+      damagedEntries: this.#damagedEntries,
       truncatedBytes: this.#recovery.truncatedBytes,
       badFiles: this.#recovery.badFiles,
       diskFullFailures,
@@ -173,11 +206,12 @@ class FileWal implements Wal, ReadableLog {
     });
   }
 
-  reportDamage(segment: Segment, { offset, end }: ByteRange): void {
-    if (segment.damage.some((known) => known.offset === offset)) return;
-    segment.damage.push({ offset, end });
+  reportDamage(segment: Segment, stretch: DamagedStretch): void {
+    if (segment.damage.some((known) => known.offset <= stretch.offset && stretch.end <= known.end)) return;
+    segment.damage.push(stretch);
     this.#corruptRecords++;
-    logDamage(this.log, segment.number, { offset, end });
+    this.#damagedEntries += stretch.entries;
+    logDamage(this.log, segment.number, stretch);
   }
 
   #step(event: Parameters<typeof step>[1]): void {
@@ -192,6 +226,12 @@ class FileWal implements Wal, ReadableLog {
         return;
       case "cancel wait":
         this.#cancelWait();
+        return;
+      case "reserve":
+        this.#report("reserve", this.#reserve.hold());
+        return;
+      case "release":
+        this.#report("release", this.#reserve.giveUp());
         return;
       case "open":
         this.#report("open", this.#openFile(effect.segment));

@@ -129,7 +129,7 @@ test("a shape that no segment refers to any more is forgotten with the last one 
   await appendAll(roomy.wal, [scrapes(a, 1, shapes), opaque(a, 2, "x"), opaque(a, 3, "x")]);
   for (let index = 0; index < 10; index++) addShapes(roomy.wal, shapesOf(`other-${index}`));
   assert.ok(roomy.wal.shapes.get(shapes.layout.shape.id) !== undefined, "the first segment holds it");
-  await roomy.wal.trim({ segment: 2, offset: 0 });
+  await roomy.wal.trim({ segment: 2, offset: 0, entry: 1 });
   for (let index = 10; index < 20; index++) addShapes(roomy.wal, shapesOf(`other-${index}`));
   for (const { shape } of shapes.all) assert.equal(roomy.wal.shapes.get(shape.id), undefined);
   await roomy.wal.close();
@@ -139,17 +139,17 @@ test("trimming removes whole segments for good, and numbers and resume points ou
   const { wal, fs } = await openTestWal({ segmentBytes: 1 });
   const silent = origin("silent");
   await appendAll(wal, [opaque(silent, 7, "only in the first segment"), ...texts(2, 5)]);
-  await wal.trim({ segment: 4, offset: 40 });
+  await wal.trim({ segment: 4, offset: 40, entry: 3 });
   const segments = async (disk: MemoryFileSystem) => (await fileNames(disk)).filter((name) => name.endsWith(".wal"));
   assert.deepEqual(await segments(fs.crash("drop")), ["0000000004.wal", "0000000005.wal"]);
-  await wal.trim({ segment: 9, offset: 40 });
+  await wal.trim({ segment: 9, offset: 40, entry: 8 });
   assert.deepEqual(await segments(fs), ["0000000005.wal"], "the newest stays");
   await wal.close();
   const again = await openTestWal({ fs, segmentBytes: 1 });
   assert.equal(again.wal.resumePoint(a), 5);
   assert.equal(again.wal.resumePoint(silent), 7, "the checkpoint tells");
   await appendAll(again.wal, texts(6, 6));
-  await again.wal.trim({ segment: 6, offset: 0 });
+  await again.wal.trim({ segment: 6, offset: 0, entry: 5 });
   assert.deepEqual(await segments(fs), ["0000000006.wal"]);
   await again.wal.close();
 });
@@ -160,7 +160,7 @@ test("a segment that cannot be removed is left for the next time", async () => {
   fs.before = ({ name, path }) => {
     if (name === "remove") throw new FileSystemError("EIO", path);
   };
-  await wal.trim({ segment: 3, offset: 0 });
+  await wal.trim({ segment: 3, offset: 0, entry: 2 });
   assert.ok(lines.some(({ msg }) => msg === "removing delivered WAL segments failed"));
   fs.before = null;
   await appendAll(wal, texts(4, 4));
@@ -171,7 +171,7 @@ test("a segment that cannot be removed is left for the next time", async () => {
 });
 
 test("on a full disk nothing is acknowledged or lost, callers are asked to pause, and it heals by itself", async () => {
-  const fs = new MemoryFileSystem({ capacityBytes: 600 });
+  const fs = new MemoryFileSystem({ capacityBytes: 640 });
   const { wal, clock, durable, lines } = await openTestWal({ fs, pendingBytesMax: 1000 });
   await appendAll(wal, [opaque(a, 1, "x".repeat(100))]);
   assert.equal(durable(), 1);
@@ -198,6 +198,33 @@ test("on a full disk nothing is acknowledged or lost, callers are asked to pause
   await wal.close();
 });
 
+test("on a full disk the reserve leaves room for others, which the log does not take, until there is more", async () => {
+  const fs = new MemoryFileSystem({ capacityBytes: 2000 });
+  const { wal, clock, durable } = await openTestWal({ fs, reserveBytes: 500 });
+  const reserve = async () => (await fs.readFile(`${dir}/reserve`)).length;
+  const writeCursor = async () => {
+    const file = await fs.open("/cursor", "create");
+    await file.write(new Uint8Array(300), 0);
+    await file.close();
+  };
+  await appendAll(wal, [opaque(a, 1, "x".repeat(1000))]);
+  assert.equal(await reserve(), 500);
+  await appendAll(wal, [opaque(a, 2, "x".repeat(400))]);
+  assert.equal(wal.stats().condition, "disk full");
+  assert.equal(durable(), 1);
+  assert.equal(await reserve(), 0);
+  await clock.advance(diskFullRetryMs);
+  assert.equal(durable(), 1, "it would fit into the reserve");
+  await writeCursor();
+  await clock.advance(diskFullRetryMs);
+  assert.equal(durable(), 1);
+  fs.capacityBytes = 4000;
+  await clock.advance(diskFullRetryMs);
+  assert.equal(durable(), 2);
+  assert.equal(await reserve(), 500);
+  await wal.close();
+});
+
 test("a log on a full disk can be opened, read and trimmed, and goes on when that made room", async () => {
   const { wal, fs } = await openTestWal({ segmentBytes: 1 });
   await appendAll(wal, texts(1, 3));
@@ -207,7 +234,7 @@ test("a log on a full disk can be opened, read and trimmed, and goes on when tha
   assert.deepEqual(sequencesOf(await readAll(again.wal), "a"), [1, 2, 3]);
   await appendAll(again.wal, texts(4, 4));
   assert.equal(again.durable(), 0);
-  await again.wal.trim({ segment: 3, offset: 0 });
+  await again.wal.trim({ segment: 3, offset: 0, entry: 2 });
   await again.clock.advance(diskFullRetryMs);
   assert.equal(again.durable(), 1);
   await again.wal.close();

@@ -19,7 +19,7 @@ const ascii = (text: string) => new TextEncoder().encode(text);
 
 function record(text: string): Uint8Array {
   const writer = new ByteWriter();
-  writeRecord(writer, RecordKind.shape, ascii(text));
+  writeRecord(writer, RecordKind.shape, 0, ascii(text));
   return writer.finish();
 }
 
@@ -29,39 +29,49 @@ function join(...parts: Uint8Array[]): Uint8Array {
 
 test("a segment header has its golden bytes", () => {
   const writer = new ByteWriter();
-  writeSegmentHeader(writer, 42, 1_800_000_000_000);
+  writeSegmentHeader(writer, { number: 42, createdMs: 1_800_000_000_000, entries: 7_000_000_000 });
   assert.equal(
     Buffer.from(writer.view()).toString("hex"),
-    // magic, version, number, created, CRC-32C of these 28 bytes
-    "62637377616c0d0a 00000001 000000000000002a 000001a3185c5000 7fa1dd92".replaceAll(" ", ""),
+    // magic, version, number, created, entries, CRC-32C of these 36 bytes
+    "62637377616c0d0a 00000001 000000000000002a 000001a3185c5000 00000001a13b8600 37298a88".replaceAll(" ", ""),
   );
-  assert.deepEqual(readSegmentHeader(writer.view()), { version: 1, number: 42, createdMs: 1_800_000_000_000 });
+  assert.deepEqual(readSegmentHeader(writer.view()), {
+    version: 1,
+    number: 42,
+    createdMs: 1_800_000_000_000,
+    entries: 7_000_000_000,
+  });
 });
 
 test("a record has its golden bytes", () => {
   const writer = new ByteWriter();
-  writeRecord(writer, RecordKind.scrapes, Uint8Array.of(1, 7), ascii("123456789"));
+  writeRecord(writer, RecordKind.scrapes, 7_000_000_000, Uint8Array.of(1, 7), ascii("123456789"));
   assert.equal(
     Buffer.from(writer.view()).toString("hex"),
-    // length, CRC-32C of kind and payload, kind, payload
-    "0000000b 5a4e67e5 04 0107 313233343536373839".replaceAll(" ", ""),
+    // length, CRC-32C of the rest, kind, entry, payload
+    "0000000b b8695423 04 00000001a13b8600 0107 313233343536373839".replaceAll(" ", ""),
   );
 });
 
 test("a header with any flipped bit, or cut short, is no header", () => {
   const writer = new ByteWriter();
-  writeSegmentHeader(writer, 7, 1);
+  writeSegmentHeader(writer, { number: 7, createdMs: 1, entries: 9 });
   const bytes = writer.finish();
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     bytes[bit >> 3]! ^= 1 << (bit & 7);
     assert.equal(readSegmentHeader(bytes), null, `bit ${bit}`);
     bytes[bit >> 3]! ^= 1 << (bit & 7);
   }
-  assert.equal(readSegmentHeader(bytes.subarray(0, 31)), null);
+  assert.equal(readSegmentHeader(bytes.subarray(0, 39)), null);
 });
 
 test("a later version's header is read, so that it can be refused", () => {
-  assert.deepEqual(readSegmentHeader(headerOf({ number: 7, version: 2 })), { version: 2, number: 7, createdMs: 0 });
+  assert.deepEqual(readSegmentHeader(headerOf({ number: 7, version: 2 })), {
+    version: 2,
+    number: 7,
+    createdMs: 0,
+    entries: 0,
+  });
 });
 
 test("file names are the segment's number, and know their files that were set aside", () => {
@@ -78,7 +88,7 @@ test("file names are the segment's number, and know their files that were set as
 test("a payload above the limit is refused", () => {
   const writer = new ByteWriter();
   const large = new Uint8Array(payloadBytesMax);
-  assert.throws(() => writeRecord(writer, RecordKind.scrapes, Uint8Array.of(1), large), RangeError);
+  assert.throws(() => writeRecord(writer, RecordKind.scrapes, 0, Uint8Array.of(1), large), RangeError);
   assert.equal(writer.length, 0);
 });
 
@@ -99,7 +109,7 @@ test("a record is seen whole, in part or as damaged", () => {
 
 test("the next record is found behind any damage, however long", () => {
   const good = record("good");
-  for (const gap of [0, 1, 8, 9, 500]) {
+  for (const gap of [0, 1, 8, 16, 17, 500]) {
     const bytes = join(new Uint8Array(gap).fill(4), good);
     assert.equal(findRecord(bytes, 0, bytes.length), gap, `gap ${gap}`);
   }

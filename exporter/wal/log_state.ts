@@ -6,7 +6,7 @@
  * ```
  * append -> wait (coalesce) -> [open] -> write -> sync -> [sync dir] -> durable -> next group
  *                                          | disk full                      (brackets: first group of a segment)
- *                                          +-> cut -> wait (retry) -> write …
+ *                                          +-> cut -> release -> wait (retry) -> reserve -> write …
  * any other failure -> failed: nothing is taken or acknowledged any more
  * ```
  */
@@ -14,12 +14,13 @@
 import { errorCode, messageOf } from "../../core/errors.ts";
 import { ByteWriter } from "../../core/protocol/bytes.ts";
 import { frameBodyBytesMax } from "../../core/protocol/frame.ts";
+import { segmentHeaderBytes } from "./format.ts";
 import type { ResumePoint } from "./payloads.ts";
 import { originKey, ResumePoints } from "./resume_points.ts";
 import type { Segment } from "./segment.ts";
 import { checkRecord, SegmentEncoder } from "./segment_encoder.ts";
 import type { HeldShapes } from "./shape_table.ts";
-import { WalClosedError, type WalRecord } from "./wal.ts";
+import { WalClosedError, type WalPosition, type WalRecord } from "./wal.ts";
 
 /** A write that found the disk full is tried again after this time. */
 export const diskFullRetryMs = 1000;
@@ -34,9 +35,11 @@ export interface LogLimits {
   readonly coalesceMs: number;
   /** Queued bytes from which the log asks its callers to pause. */
   readonly pendingBytesMax: number;
+  /** Bytes of the disk that are kept free for others than the log; see reserve_file.ts. 0 keeps none. */
+  readonly reserveBytes: number;
 }
 
-export type Operation = "wait" | "open" | "write" | "sync" | "sync dir" | "cut";
+export type Operation = "wait" | "reserve" | "open" | "write" | "sync" | "sync dir" | "cut" | "release";
 
 export type LogEvent =
   | { readonly kind: "append"; readonly record: WalRecord; readonly wallMs: number }
@@ -47,14 +50,16 @@ export type LogEvent =
   | { readonly kind: "trim"; readonly segment: number }
   | { readonly kind: "close" };
 
-/** What the shell has to do, in order. The first six report back with an event, and come one at a time. */
+/** What the shell has to do, in order. The first eight report back with an event, and come one at a time. */
 export type LogEffect =
   | { readonly kind: "wait"; readonly delayMs: number }
+  | { readonly kind: "reserve" }
   | { readonly kind: "open"; readonly segment: number }
   | { readonly kind: "write"; readonly bytes: Uint8Array; readonly offset: number }
   | { readonly kind: "sync" }
   | { readonly kind: "sync dir" }
   | { readonly kind: "cut"; readonly bytes: number }
+  | { readonly kind: "release" }
   | { readonly kind: "cancel wait" }
   | { readonly kind: "durable"; readonly index: number }
   | { readonly kind: "remove"; readonly segments: readonly Segment[] }
@@ -72,6 +77,9 @@ interface Group {
   readonly bytes: ByteWriter;
   readonly sinceMs: number;
   lastIndex: number;
+  /** Entries before its end, and when its newest record came. */
+  endEntry: number;
+  newestMs: number;
   readonly points: Map<string, ResumePoint>;
 }
 
@@ -81,6 +89,8 @@ export interface LogState {
   /** Those with something durable in them, in order of number. */
   readonly segments: Segment[];
   nextSegment: number;
+  /** Entries that are durable, over the log's whole life. */
+  entries: number;
   /** Of the segment to which records are appended now; null before the first. */
   encoder: SegmentEncoder | null;
   lastIndex: number;
@@ -93,6 +103,8 @@ export interface LogState {
   operation: Operation | null;
   /** The file of the segment that is being written exists. */
   opened: boolean;
+  /** The reserve is held, or none is wanted. */
+  reserved: boolean;
   diskFull: boolean;
   diskFullFailures: number;
   closing: boolean;
@@ -105,6 +117,8 @@ export interface LogStart {
   readonly shapes: HeldShapes;
   readonly segments: Segment[];
   readonly nextSegment: number;
+  /** Entries before the next record. */
+  readonly entries: number;
   readonly points: readonly ResumePoint[];
 }
 
@@ -118,6 +132,7 @@ export function startLog(start: LogStart, limits: LogLimits): LogState {
     shapes: start.shapes,
     segments: start.segments,
     nextSegment: start.nextSegment,
+    entries: start.entries,
     encoder: null,
     lastIndex: 0,
     appendedPoints,
@@ -126,6 +141,7 @@ export function startLog(start: LogStart, limits: LogLimits): LogState {
     writing: null,
     operation: null,
     opened: false,
+    reserved: limits.reserveBytes === 0,
     diskFull: false,
     diskFullFailures: 0,
     closing: false,
@@ -146,7 +162,7 @@ export function step(state: LogState, event: LogEvent, nowMs: number): LogEffect
       return done(state, event.operation, nowMs);
     case "failed":
       finish(state, event.operation);
-      return failed(state, event.operation, event.error);
+      return failed(state, event.operation, event.error, nowMs);
     case "trim":
       return trim(state, event.segment);
     case "close":
@@ -164,6 +180,13 @@ export function isAccepting(state: LogState): boolean {
   return state.failure === null && !state.closing && pendingBytes(state) < state.limits.pendingBytesMax;
 }
 
+/** Where the oldest segment begins; without one, where the first will. */
+export function oldestPosition(state: LogState): WalPosition {
+  const first = state.segments[0] ?? (state.writing ?? state.queue[0])?.encoder.segment;
+  const segment = first?.number ?? state.nextSegment;
+  return { segment, offset: segmentHeaderBytes, entry: first?.startEntry ?? state.entries };
+}
+
 function append(state: LogState, record: WalRecord, wallMs: number, nowMs: number): LogEffect[] {
   if (state.failure !== null) throw new WalClosedError(`Cannot append to WAL: ${state.failure}`);
   if (state.closing) throw new WalClosedError("Cannot append to WAL: it is closed");
@@ -174,6 +197,8 @@ function append(state: LogState, record: WalRecord, wallMs: number, nowMs: numbe
   const group = openGroup(state, wallMs, nowMs);
   group.encoder.append(group.bytes, record, scrapes);
   group.lastIndex = ++state.lastIndex;
+  group.endEntry = group.encoder.entry;
+  group.newestMs = wallMs;
   if (record.origin !== null) {
     const { origin } = record;
     const sequence = record.kind === "lost" ? record.lost.lastSequence : record.sequence;
@@ -196,7 +221,7 @@ function openGroup(state: LogState, wallMs: number, nowMs: number): Group {
   if (last !== undefined) last.encoder.endGroup(last.bytes);
   state.appendedPoints.prune(wallMs);
   state.durablePoints.prune(wallMs);
-  state.encoder = new SegmentEncoder(state.nextSegment++, state.shapes);
+  state.encoder = new SegmentEncoder(state.nextSegment++, encoder?.entry ?? state.entries, state.shapes);
   const group = addGroup(state, state.encoder, true, nowMs);
   state.encoder.begin(group.bytes, wallMs, state.appendedPoints.list());
   return group;
@@ -208,7 +233,16 @@ function isFull(encoder: SegmentEncoder, limits: LogLimits): boolean {
 
 function addGroup(state: LogState, encoder: SegmentEncoder, begins: boolean, nowMs: number): Group {
   const bytes = new ByteWriter(16 * 1024);
-  const group: Group = { encoder, begins, bytes, sinceMs: nowMs, lastIndex: state.lastIndex, points: new Map() };
+  const group: Group = {
+    encoder,
+    begins,
+    bytes,
+    sinceMs: nowMs,
+    lastIndex: state.lastIndex,
+    endEntry: encoder.entry,
+    newestMs: 0,
+    points: new Map(),
+  };
   state.queue.push(group);
   return group;
 }
@@ -238,15 +272,23 @@ function next(state: LogState, nowMs: number): LogEffect[] {
     if (group.begins) state.opened = false;
   }
   const { encoder, bytes } = state.writing;
+  // What is left at the end may have the room of the reserve: nobody needs it longer than this.
+  if (!state.reserved && !state.closing) return begin(state, { kind: "reserve" });
   if (!state.opened) return begin(state, { kind: "open", segment: encoder.segment.number });
   return begin(state, { kind: "write", bytes: bytes.view(), offset: encoder.segment.bytes });
 }
 
 function done(state: LogState, operation: Operation, nowMs: number): LogEffect[] {
   switch (operation) {
+    case "reserve":
+      state.reserved = true;
+      return next(state, nowMs);
     case "open":
       state.opened = true;
       return next(state, nowMs);
+    case "release":
+      state.reserved = false;
+      return waitForRoom(state, nowMs);
     case "wait":
       return next(state, nowMs);
     case "write":
@@ -254,11 +296,17 @@ function done(state: LogState, operation: Operation, nowMs: number): LogEffect[]
     case "sync":
       return state.writing?.begins === true ? begin(state, { kind: "sync dir" }) : settle(state, nowMs);
     case "cut":
-      return state.closing ? next(state, nowMs) : begin(state, { kind: "wait", delayMs: diskFullRetryMs });
+      return waitForRoom(state, nowMs);
     case "sync dir":
       break;
   }
   return settle(state, nowMs);
+}
+
+/** Gives others the room that is kept for them, and then waits for more. */
+function waitForRoom(state: LogState, nowMs: number): LogEffect[] {
+  if (state.reserved && state.limits.reserveBytes > 0) return begin(state, { kind: "release" });
+  return state.closing ? next(state, nowMs) : begin(state, { kind: "wait", delayMs: diskFullRetryMs });
 }
 
 /** The group is durable. */
@@ -267,6 +315,9 @@ function settle(state: LogState, nowMs: number): LogEffect[] {
   if (group === null) throw new Error("Cannot settle WAL group: none is being written");
   const { segment } = group.encoder;
   segment.bytes += group.bytes.length;
+  segment.endEntry = group.endEntry;
+  segment.newestAppendedMs = group.newestMs;
+  state.entries = group.endEntry;
   if (group.begins) state.segments.push(segment);
   state.durablePoints.raiseAll(group.points.values());
   state.writing = null;
@@ -276,12 +327,12 @@ function settle(state: LogState, nowMs: number): LogEffect[] {
   return [{ kind: "disk has room" }, ...effects];
 }
 
-function failed(state: LogState, operation: Operation, error: unknown): LogEffect[] {
+function failed(state: LogState, operation: Operation, error: unknown, nowMs: number): LogEffect[] {
   const segment = state.writing?.encoder.segment;
   const durableBytes = segment?.bytes ?? 0;
   const failure = `${operation} of segment ${segment?.number ?? 0} failed: ${messageOf(error)}`;
   // Only a write promises nothing before it succeeds; after a failed fsync nobody knows what the disk holds.
-  const retry = (operation === "open" || operation === "write") && isDiskFull(error);
+  const retry = (operation === "open" || operation === "write" || operation === "reserve") && isDiskFull(error);
   if (!retry || state.closing) {
     state.failure = `${failure}; restart the exporter when the disk is in order`;
     const effect: LogEffect = { kind: "failed", reason: state.failure, durableBytes };
@@ -290,10 +341,12 @@ function failed(state: LogState, operation: Operation, error: unknown): LogEffec
   const told: LogEffect[] = state.diskFull ? [] : [{ kind: "disk full", failure }];
   state.diskFull = true;
   state.diskFullFailures++;
-  const undo: LogEffect & { readonly kind: Operation } = operation === "write"
-    ? { kind: "cut", bytes: durableBytes }
-    : { kind: "wait", delayMs: diskFullRetryMs };
-  return [...told, ...begin(state, undo)];
+  // A part of the reserve may have been written.
+  if (operation === "reserve") state.reserved = true;
+  const undo = operation === "write"
+    ? begin(state, { kind: "cut", bytes: durableBytes })
+    : waitForRoom(state, nowMs);
+  return [...told, ...undo];
 }
 
 function isDiskFull(error: unknown): boolean {

@@ -17,11 +17,11 @@ import { HeldShapes } from "./shape_table.ts";
 import { UnknownShapesError, WalClosedError } from "./wal.ts";
 import { opaque, origin, scrapes, shapesOf, startMs } from "./wal_testing.ts";
 
-const limits: LogLimits = { segmentBytes: 1000, coalesceMs: 0, pendingBytesMax: 10_000 };
+const limits: LogLimits = { segmentBytes: 1000, coalesceMs: 0, pendingBytesMax: 10_000, reserveBytes: 0 };
 
 function start(changes: Partial<LogLimits> = {}): LogState {
   const shapes = new HeldShapes(1e6);
-  return startLog({ shapes, segments: [], nextSegment: 1, points: [] }, { ...limits, ...changes });
+  return startLog({ shapes, segments: [], nextSegment: 1, entries: 0, points: [] }, { ...limits, ...changes });
 }
 
 /** Takes an event and returns the names of the effects. */
@@ -175,6 +175,34 @@ test("a full disk that cannot even create the next segment is waited for as well
   assert.deepEqual(take(state, done("wait"), 2000), ["write"], "the file is there now");
 });
 
+test("a full disk frees the reserve, and nothing is written before that is held again", () => {
+  const state = start({ reserveBytes: 500 });
+  assert.deepEqual(take(state, append(1)), ["reserve"]);
+  assert.deepEqual(take(state, done("reserve")), ["open"]);
+  take(state, done("open"));
+  assert.deepEqual(take(state, failed("write", "ENOSPC")), ["disk full", "cut"]);
+  assert.deepEqual(take(state, done("cut")), ["release"]);
+  assert.deepEqual(take(state, done("release")), ["wait"]);
+  assert.deepEqual(take(state, done("wait"), 1000), ["reserve"]);
+  assert.deepEqual(take(state, failed("reserve", "ENOSPC"), 1000), ["release"], "what was written of it is freed");
+  assert.deepEqual(take(state, done("release"), 1000), ["wait"]);
+  assert.deepEqual(take(state, done("wait"), 2000), ["reserve"]);
+  assert.deepEqual(take(state, done("reserve"), 2000), ["write"]);
+  assert.deepEqual(runOut(state, []).at(-1), { kind: "durable", index: 1 });
+  assert.deepEqual(take(state, append(2)), ["write"], "it is still held");
+});
+
+test("closing on a full disk may use the reserve for what is left", () => {
+  const state = start({ reserveBytes: 500 });
+  step(state, append(1), 0);
+  step(state, done("reserve"), 0);
+  step(state, done("open"), 0);
+  step(state, failed("write", "ENOSPC"), 0);
+  take(state, { kind: "close" });
+  assert.deepEqual(take(state, done("cut")), ["release"]);
+  assert.deepEqual(take(state, done("release")), ["write"]);
+});
+
 for (
   const [operation, code] of [["write", "EIO"], ["sync", "EIO"], ["sync", "ENOSPC"], ["sync dir", "EIO"], [
     "open",
@@ -235,7 +263,7 @@ test("closing on a full disk tries once more and then gives up", () => {
 
 test("trimming removes the segments before the given one, and never the newest", () => {
   const state = start();
-  for (const number of [1, 2, 5]) state.segments.push(newSegment(number));
+  for (const number of [1, 2, 5]) state.segments.push(newSegment(number, 0));
   const trim = (segment: number) =>
     step(state, { kind: "trim", segment }, 0).map((effect) =>
       effect.kind === "remove" ? effect.segments.map(({ number }) => number) : []
@@ -268,8 +296,8 @@ test("an operation that was not asked for is a defect", () => {
 
 test("what recovery found is where the log goes on", () => {
   const points = [{ origin: origin("a"), sequence: 7, seenMs: startMs }];
-  const segments = [{ ...newSegment(3), bytes: segmentHeaderBytes }];
-  const state = startLog({ shapes: new HeldShapes(0), segments, nextSegment: 4, points }, limits);
+  const segments = [{ ...newSegment(3, 0), bytes: segmentHeaderBytes }];
+  const state = startLog({ shapes: new HeldShapes(0), segments, nextSegment: 4, entries: 12, points }, limits);
   assert.equal(state.durablePoints.get(origin("a")), 7);
   const [open] = step(state, append(8), 0);
   assert.deepEqual(open, { kind: "open", segment: 4 });

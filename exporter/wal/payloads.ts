@@ -14,10 +14,10 @@ export interface ResumePoint {
 /** More origins than this go into further checkpoint records, so that none outgrows the limit of a record. */
 const checkpointOriginsMax = 1000;
 
-export function writeSession(into: ByteWriter, number: number, origin: Origin): void {
+export function writeSession(into: ByteWriter, entry: number, number: number, origin: Origin): void {
   const payload = new ByteWriter(128).varint(number);
   writeOrigin(payload, origin);
-  writeRecord(into, RecordKind.session, payload.view());
+  writeRecord(into, RecordKind.session, entry, payload.view());
 }
 
 /** @throws MalformedError when the payload has another form. */
@@ -29,7 +29,7 @@ export function readSession(payload: Uint8Array): { readonly number: number; rea
 }
 
 /** Writes at least one checkpoint record, also for no points at all. */
-export function writeCheckpoints(into: ByteWriter, points: readonly ResumePoint[]): void {
+export function writeCheckpoints(into: ByteWriter, entry: number, points: readonly ResumePoint[]): void {
   for (let first = 0; first === 0 || first < points.length; first += checkpointOriginsMax) {
     const some = points.slice(first, first + checkpointOriginsMax);
     const payload = new ByteWriter(64 + some.length * 96).varint(some.length);
@@ -37,7 +37,7 @@ export function writeCheckpoints(into: ByteWriter, points: readonly ResumePoint[
       writeOrigin(payload, point.origin);
       payload.varint(point.sequence).i64(BigInt(Math.round(point.seenMs)));
     }
-    writeRecord(into, RecordKind.checkpoint, payload.view());
+    writeRecord(into, RecordKind.checkpoint, entry, payload.view());
   }
 }
 
@@ -54,18 +54,18 @@ export function readCheckpoint(payload: Uint8Array): ResumePoint[] {
 }
 
 /** `originNumber` is that of the record's origin in this segment, 0 when it has none. */
-export function writeData(into: ByteWriter, record: WalRecord, originNumber: number): void {
+export function writeData(into: ByteWriter, entry: number, record: WalRecord, originNumber: number): void {
   const head = new ByteWriter(64).varint(originNumber);
   switch (record.kind) {
     case "scrapes":
-      writeRecord(into, RecordKind.scrapes, head.varint(record.sequence).view(), record.body);
+      writeRecord(into, RecordKind.scrapes, entry, head.varint(record.sequence).view(), record.body);
       return;
     case "opaque":
       head.varint(record.sequence).u32(record.frameType).i64(record.id).i64(record.timestampNs);
-      writeRecord(into, RecordKind.opaque, head.view(), record.body);
+      writeRecord(into, RecordKind.opaque, entry, head.view(), record.body);
       return;
     case "lost":
-      writeRecord(into, RecordKind.lost, head.varint(record.lost.lastSequence).view(), encodeLost(record.lost));
+      writeRecord(into, RecordKind.lost, entry, head.varint(record.lost.lastSequence).view(), encodeLost(record.lost));
   }
 }
 

@@ -31,7 +31,7 @@ function written(write: (into: ByteWriter) => void): { kind: number; payload: Ui
 
 function checkData(name: string, record: WalRecord, originNumber: number, kind: DataKind, want: string): void {
   test(`a record of kind ${name} has its golden bytes and is read back`, () => {
-    const data = written((into) => writeData(into, record, originNumber));
+    const data = written((into) => writeData(into, 0, record, originNumber));
     assert.equal(data.kind, kind);
     assert.equal(hex(data.payload), withoutSpaces(want));
     assert.ok(isDataKind(kind));
@@ -74,12 +74,12 @@ checkData(
 
 test("a data record whose origin nothing declares is malformed", () => {
   const record: WalRecord = { kind: "scrapes", origin: shop, sequence: 1, body: Uint8Array.of(1) };
-  const { payload } = written((into) => writeData(into, record, 5));
+  const { payload } = written((into) => writeData(into, 0, record, 5));
   assert.throws(() => readData(RecordKind.scrapes, payload, () => undefined), /no session declares origin 5/);
 });
 
 test("a session record has its golden bytes and is read back", () => {
-  const { kind, payload } = written((into) => writeSession(into, 5, shop));
+  const { kind, payload } = written((into) => writeSession(into, 0, 5, shop));
   assert.equal(kind, RecordKind.session);
   assert.equal(hex(payload), withoutSpaces(`05 ${shopHex}`));
   assert.deepEqual(readSession(payload), { number: 5, origin: shop });
@@ -88,7 +88,7 @@ test("a session record has its golden bytes and is read back", () => {
 
 test("a checkpoint has its golden bytes and is read back", () => {
   const points = [{ origin: shop, sequence: 300, seenMs: startMs }];
-  const { kind, payload } = written((into) => writeCheckpoints(into, points));
+  const { kind, payload } = written((into) => writeCheckpoints(into, 0, points));
   assert.equal(kind, RecordKind.checkpoint);
   assert.equal(hex(payload), withoutSpaces(`01 ${shopHex} ac02 000001a3185c5000`));
   assert.deepEqual(readCheckpoint(payload), points);
@@ -96,13 +96,13 @@ test("a checkpoint has its golden bytes and is read back", () => {
 });
 
 test("an empty checkpoint is one record, a large one several", () => {
-  assert.deepEqual(readCheckpoint(written((into) => writeCheckpoints(into, [])).payload), []);
+  assert.deepEqual(readCheckpoint(written((into) => writeCheckpoints(into, 0, [])).payload), []);
   const points = Array.from(
     { length: 2500 },
     (_, index) => ({ origin: origin(`c-${index}`), sequence: index, seenMs: 0 }),
   );
   const writer = new ByteWriter();
-  writeCheckpoints(writer, points);
+  writeCheckpoints(writer, 0, points);
   const read = [];
   let records = 0;
   for (let at = 0; at < writer.length; records++) {

@@ -126,26 +126,26 @@ test("a position whose segment is gone goes on at the oldest one present, and sa
   assert.ok(slowest !== undefined);
   await wal.trim(slowest);
   const left = await readAll(wal);
-  assert.deepEqual(await readAll(wal, { segment: 1, offset: 77 }), left);
+  assert.deepEqual(await readAll(wal, { segment: 1, offset: 77, entry: 1 }), left);
   assert.ok(left.length >= 15 && left.length < 30);
   const warning = lines.findLast(({ level }) => level === "warn");
   assert.match(String(warning?.["msg"]), /segment of a WAL position is gone/);
-  assert.deepEqual(warning?.["wanted"], { segment: 1, offset: 77 });
+  assert.deepEqual(warning?.["wanted"], { segment: 1, offset: 77, entry: 1 });
   await wal.close();
 });
 
 test("a position of another log, behind all segments, goes on at the oldest", async () => {
   const { wal, lines } = await openTestWal();
   await appendAll(wal, texts(1, 3));
-  assert.deepEqual(await readAll(wal, { segment: 99, offset: 5000 }), texts(1, 3));
-  assert.ok(lines.some(({ msg }) => String(msg).includes("is gone")));
+  assert.deepEqual(await readAll(wal, { segment: 99, offset: 5000, entry: 700 }), texts(1, 3));
+  assert.ok(lines.some(({ msg }) => String(msg).includes("of another log")));
   await wal.close();
 });
 
 test("a position behind its segment's end goes on with what comes next", async () => {
   const { wal } = await openTestWal();
   await appendAll(wal, texts(1, 3));
-  const reader = wal.reader({ segment: 1, offset: 5000 });
+  const reader = wal.reader({ segment: 1, offset: 5000, entry: 3 });
   assert.deepEqual((await readOn(reader)).records, []);
   await appendAll(wal, texts(4, 4));
   assert.deepEqual((await readOn(reader)).records, texts(4, 4));
@@ -155,10 +155,10 @@ test("a position behind its segment's end goes on with what comes next", async (
 test("a position at offset 0 is a segment's beginning, and one inside a record goes on at the next", async () => {
   const { wal } = await openTestWal();
   await appendAll(wal, texts(1, 3));
-  assert.deepEqual(await readAll(wal, { segment: 1, offset: 0 }), texts(1, 3));
+  assert.deepEqual(await readAll(wal, { segment: 1, offset: 0, entry: 0 }), texts(1, 3));
   const first = await wal.reader(null).read(1);
-  assert.deepEqual(await readAll(wal, { segment: 1, offset: (first?.next.offset ?? 0) - 5 }), texts(2, 3));
-  assert.deepEqual(await readAll(wal, { segment: 1, offset: segmentHeaderBytes + 1 }), texts(1, 3));
+  assert.deepEqual(await readAll(wal, { segment: 1, offset: (first?.next.offset ?? 0) - 5, entry: 1 }), texts(2, 3));
+  assert.deepEqual(await readAll(wal, { segment: 1, offset: segmentHeaderBytes + 1, entry: 0 }), texts(1, 3));
   await wal.close();
 });
 

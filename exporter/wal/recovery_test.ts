@@ -46,7 +46,10 @@ test("damage is logged with its exact range, once however many readers meet it",
   const place = placesOf(bytes).find(({ kind }) => kind === RecordKind.scrapes);
   assert.ok(place !== undefined);
   bytes[place.end - 1]! ^= 1;
-  const { wal, lines } = await reopen({ [segmentFileName(1)]: bytes, [segmentFileName(2)]: headerOf({ number: 2 }) });
+  const { wal, lines } = await reopen({
+    [segmentFileName(1)]: bytes,
+    [segmentFileName(2)]: headerOf({ number: 2, entries: 4 }),
+  });
   await readAll(wal);
   await readAll(wal);
   const { offset, end } = place;
@@ -103,9 +106,13 @@ test("a large stretch of zeros or noise costs what it covers and nothing else", 
   for (const fill of [() => 0, (index: number) => (index * 2654435761) >>> 24]) {
     const damaged = bytes.slice();
     for (let at = from; at < end; at++) damaged[at] = fill(at);
-    const again = await reopen({ [segmentFileName(1)]: damaged, [segmentFileName(2)]: headerOf({ number: 2 }) });
+    const again = await reopen({
+      [segmentFileName(1)]: damaged,
+      [segmentFileName(2)]: headerOf({ number: 2, entries: 40 }),
+    });
     const sequences = sequencesOf(await readAll(again.wal), "a");
     assert.deepEqual(sequences, texts.map(({ sequence }) => sequence).filter((one) => one <= 10 || one > 21));
+    assert.equal(again.wal.stats().damagedEntries, 11);
     await again.wal.close();
   }
 });
@@ -146,12 +153,30 @@ test("setting aside does not overwrite what was set aside before", async () => {
   await wal.close();
 });
 
-test("gaps between the numbers of segments are normal", async () => {
+test("gaps between the numbers of segments are normal, as long as no entries are missing", async () => {
   const { bytes, records } = await smallLog();
-  const seventh = bytes.slice();
-  seventh.set(headerOf({ number: 7 }));
-  const { wal } = await reopen({ [segmentFileName(1)]: bytes, [segmentFileName(7)]: seventh });
-  assert.deepEqual(await readAll(wal), [...records, ...records]);
+  const { wal, lines } = await reopen({
+    [segmentFileName(1)]: bytes,
+    [segmentFileName(7)]: headerOf({ number: 7, entries: 4 }),
+  });
+  assert.deepEqual(await readAll(wal), records);
+  assert.equal(wal.stats().corruptRecords, 0);
+  await appendAll(wal, [opaque(a, 9, "new")]);
+  assert.deepEqual(sequencesOf(await readAll(wal), "a"), [1, 2, 5, 9]);
+  assert.deepEqual(lines.filter(({ level }) => level === "warn"), []);
+  await wal.close();
+});
+
+test("a segment from elsewhere, whose entries begin below those before it, is set aside", async () => {
+  const { bytes, records } = await smallLog();
+  const { wal, fs, lines } = await reopen({
+    [segmentFileName(1)]: bytes,
+    [segmentFileName(2)]: headerOf({ number: 2, entries: 4 }),
+    [segmentFileName(3)]: headerOf({ number: 3, entries: 1 }),
+  });
+  assert.ok((await fileNames(fs)).includes("0000000003.wal.bad"));
+  assert.ok(lines.some(({ reason }) => reason === "it begins at entry 1, but an earlier segment at 4"));
+  assert.deepEqual(await readAll(wal), records);
   await wal.close();
 });
 
@@ -168,11 +193,11 @@ test("a segment of a later version stops the start, with one line that says what
 
 test("a good checksum over nonsense is counted as damage and left where it is", async () => {
   const writer = new ByteWriter().raw(headerOf({ number: 1 }));
-  writeRecord(writer, RecordKind.session, Uint8Array.of(1));
-  writeRecord(writer, RecordKind.shape, Uint8Array.of(1, 2, 3));
-  writeRecord(writer, RecordKind.checkpoint, Uint8Array.of(9));
-  writeRecord(writer, RecordKind.scrapes, Uint8Array.of(77, 1));
-  writeRecord(writer, RecordKind.opaque, Uint8Array.of(0, 0, 1));
+  writeRecord(writer, RecordKind.session, 0, Uint8Array.of(1));
+  writeRecord(writer, RecordKind.shape, 0, Uint8Array.of(1, 2, 3));
+  writeRecord(writer, RecordKind.checkpoint, 0, Uint8Array.of(9));
+  writeRecord(writer, RecordKind.scrapes, 0, Uint8Array.of(77, 1));
+  writeRecord(writer, RecordKind.opaque, 0, Uint8Array.of(0, 0, 1));
   const { wal, fs } = await reopen({ [segmentFileName(1)]: writer.finish() });
   assert.equal(wal.stats().corruptRecords, 4);
   assert.deepEqual(await readAll(wal), []);

@@ -19,21 +19,25 @@ export class SegmentEncoder {
   /** Bytes of the records that sinks get, and of all. */
   dataBytes = 0;
   bytes = 0;
+  /** Entries before the next record. */
+  entry: number;
   readonly #shapes: HeldShapes;
   readonly #originNumbers = new Map<string, number>();
   /** Declared in the current group; each gets a second declaration at its end. */
   #declared: { readonly number: number; readonly origin: Origin }[] = [];
 
-  constructor(number: number, shapes: HeldShapes) {
-    this.segment = newSegment(number);
+  /** `entry`: how many entries come before the segment. */
+  constructor(number: number, entry: number, shapes: HeldShapes) {
+    this.segment = newSegment(number, entry);
+    this.entry = entry;
     this.#shapes = shapes;
   }
 
   /** Writes the header and the checkpoints with which the segment begins. */
   begin(into: ByteWriter, createdMs: number, points: readonly ResumePoint[]): void {
     const before = into.length;
-    writeSegmentHeader(into, this.segment.number, createdMs);
-    writeCheckpoints(into, points);
+    writeSegmentHeader(into, { number: this.segment.number, createdMs, entries: this.entry });
+    writeCheckpoints(into, this.entry, points);
     this.bytes += into.length - before;
   }
 
@@ -46,7 +50,8 @@ export class SegmentEncoder {
     for (const { targetId, layoutId } of scrapes) this.#writeShapes(into, targetId, layoutId);
     const number = record.origin === null ? 0 : this.#originNumber(into, record.origin);
     const dataBefore = into.length;
-    writeData(into, record, number);
+    writeData(into, this.entry, record, number);
+    this.entry += record.kind === "opaque" ? 1 : scrapes.length;
     this.dataBytes += into.length - dataBefore;
     this.bytes += into.length - before;
   }
@@ -54,7 +59,7 @@ export class SegmentEncoder {
   /** Ends a group of records that are written together. Once more without a record in between it writes nothing. */
   endGroup(into: ByteWriter): void {
     const before = into.length;
-    for (const { number, origin } of this.#declared) writeSession(into, number, origin);
+    for (const { number, origin } of this.#declared) writeSession(into, this.entry, number, origin);
     this.#declared = [];
     this.bytes += into.length - before;
   }
@@ -66,7 +71,7 @@ export class SegmentEncoder {
     const number = this.#originNumbers.size + 1;
     this.#originNumbers.set(key, number);
     this.segment.origins.set(number, origin);
-    writeSession(into, number, origin);
+    writeSession(into, this.entry, number, origin);
     this.#declared.push({ number, origin });
     return number;
   }
@@ -85,7 +90,7 @@ export class SegmentEncoder {
   #writeShape(into: ByteWriter, id: ContentId): void {
     const { shapeIds } = this.segment;
     if (shapeIds.has(id)) return;
-    writeRecord(into, RecordKind.shape, nothing, this.#shapes.body(id));
+    writeRecord(into, RecordKind.shape, this.entry, nothing, this.#shapes.body(id));
     this.#shapes.hold(id);
     shapeIds.add(id);
   }

@@ -8,6 +8,8 @@ export type ScanItem = ScannedRecord | ({ readonly found: "damage" } & ByteRange
 export interface ScannedRecord extends ByteRange {
   readonly found: "record";
   readonly kind: RecordKind;
+  /** Entries before it, as it says itself. */
+  readonly entry: number;
   readonly payload: Uint8Array;
 }
 
@@ -70,7 +72,14 @@ export class SegmentScanner {
       if (look.found !== "record") return look;
       const offset = this.#offset;
       this.#offset = this.#base + look.end;
-      items.push({ found: "record", kind: look.kind, payload: look.payload, offset, end: this.#offset });
+      items.push({
+        found: "record",
+        kind: look.kind,
+        entry: look.entry,
+        payload: look.payload,
+        offset,
+        end: this.#offset,
+      });
     }
     return null;
   }

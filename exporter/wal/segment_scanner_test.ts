@@ -10,7 +10,7 @@ import { readBytes, type ScanItem, SegmentScanner } from "./segment_scanner.ts";
 async function fileOf(...sizes: number[]): Promise<{ file: FileHandle; bytes: number; fs: MemoryFileSystem }> {
   const writer = new ByteWriter().raw(new Uint8Array(10));
   for (const [index, size] of sizes.entries()) {
-    writeRecord(writer, RecordKind.shape, new Uint8Array(size).fill(index + 1));
+    writeRecord(writer, RecordKind.shape, 0, new Uint8Array(size).fill(index + 1));
   }
   const fs = new MemoryFileSystem();
   const file = await fs.open("/segment", "exclusive");
@@ -60,7 +60,7 @@ test("many records are read from the file at once, not one by one", async () => 
 
 test("nothing is read beyond the limit, and what is new below a raised one is", async () => {
   const { file, bytes } = await fileOf(20, 30, 40);
-  const scanner = new SegmentScanner(file, 10, 10 + 29);
+  const scanner = new SegmentScanner(file, 10, 10 + 37);
   assert.deepEqual(await scan(scanner, 1e9), [20]);
   scanner.extend(bytes);
   assert.deepEqual(await scan(scanner, 1e9), [30, 40]);
@@ -68,25 +68,25 @@ test("nothing is read beyond the limit, and what is new below a raised one is", 
 
 test("damage is passed over, up to the next good record", async () => {
   const { file, bytes } = await fileOf(20, 30, 40);
-  await file.write(Uint8Array.of(0xff), 10 + 29 + 15);
-  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1e9), [20, "39-78", 40]);
+  await file.write(Uint8Array.of(0xff), 10 + 37 + 15);
+  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1e9), [20, "47-94", 40]);
   await file.write(Uint8Array.of(0xff), 10);
-  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1e9), ["10-78", 40]);
-  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1), ["10-78", 40]);
+  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1e9), ["10-94", 40]);
+  assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1), ["10-94", 40]);
 });
 
 test("a tail that is torn anywhere is damage up to the limit", async () => {
   const { file, bytes } = await fileOf(20, 30);
-  for (let limit = 40; limit < bytes; limit++) {
-    assert.deepEqual(await scan(new SegmentScanner(file, 10, limit), 1e9), [20, `39-${limit}`]);
+  for (let limit = 48; limit < bytes; limit++) {
+    assert.deepEqual(await scan(new SegmentScanner(file, 10, limit), 1e9), [20, `47-${limit}`]);
   }
 });
 
 test("a file that is shorter than it was said to be ends in damage", async () => {
   const { file, bytes } = await fileOf(20, 30);
-  for (const cut of [12, 39, 45]) {
+  for (const cut of [12, 47, 53]) {
     await file.truncate(cut);
-    const want = cut < 39 ? [`10-${bytes}`] : [20, `39-${bytes}`];
+    const want = cut < 47 ? [`10-${bytes}`] : [20, `47-${bytes}`];
     await file.write((await fileBytes(20)).subarray(0, cut), 0);
     assert.deepEqual(await scan(new SegmentScanner(file, 10, bytes), 1e9), want, `cut at ${cut}`);
   }

@@ -27,6 +27,7 @@ class Simulation {
   #log: TestWal;
   #nextSequence = 1;
   #acknowledged = 0;
+  /** What the sink has, and what retention took. */
   readonly #delivered = new Set<number>();
   /** Counts the starts of the exporter: what one does that was cut off counts no more. */
   #life = 0;
@@ -52,6 +53,7 @@ class Simulation {
       () => this.#log.clock.advance(diskFullRetryMs),
       () => this.#setCapacity(),
       () => this.#deliverSome(),
+      () => this.#retain(),
       () => this.#cutPower(),
       () => this.#kill(),
       () => this.#failSync(),
@@ -102,6 +104,18 @@ class Simulation {
     if (position !== undefined) await wal.trim(position);
   }
 
+  /** Retention takes the older segments, whether the sink has them or not. */
+  async #retain(): Promise<void> {
+    const { wal } = this.#log;
+    const list = wal.segmentList();
+    const segment = list[Math.floor(this.#chance() * list.length)];
+    this.trace.push(`retain ${segment?.segment ?? "nothing"} of ${list.length}`);
+    if (segment === undefined) return;
+    for (const sequence of sequencesOf(await readAll(wal), "a")) this.#delivered.add(sequence);
+    for (const sequence of sequencesOf(await readAll(wal, segment.start), "a")) this.#delivered.delete(sequence);
+    await wal.trim(segment.start);
+  }
+
   async #cutPower(): Promise<void> {
     const mode = this.#pick(crashModes);
     this.trace.push(`power cut, ${mode}`);
@@ -139,11 +153,14 @@ class Simulation {
 
   /** Starts the exporter on `disk`, checks what it promises, and connects the collector to it. */
   async #reopen(disk: MemoryFileSystem): Promise<void> {
-    this.#log = await openTestWal({ fs: disk, segmentBytes: 2000, pendingBytesMax: 8000 });
+    this.#log = await openTestWal({ fs: disk, segmentBytes: 2000, pendingBytesMax: 8000, reserveBytes: 500 });
     const { wal } = this.#log;
     const resumePoint = wal.resumePoint(a);
     assert.ok(resumePoint >= this.#acknowledged, `resumes at ${resumePoint}, ${this.#acknowledged} acknowledged`);
-    const present = new Set(sequencesOf(await readAll(wal), "a"));
+    const records = await readAll(wal);
+    const { entries, oldest, damagedEntries } = wal.stats();
+    assert.equal(records.length + damagedEntries, entries - oldest.entry, "the entries balance");
+    const present = new Set(sequencesOf(records, "a"));
     for (let sequence = 1; sequence <= resumePoint; sequence++) {
       assert.ok(present.has(sequence) || this.#delivered.has(sequence), `${sequence} of ${resumePoint} is lost`);
     }

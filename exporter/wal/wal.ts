@@ -2,7 +2,11 @@ import type { CollectorIdentity, Lost } from "../../core/protocol/session.ts";
 import type { ContentId, Shape } from "../../core/protocol/shape.ts";
 
 /**
- * The exporter's write-ahead log. A record is durable once it is fsynced, and only then is it acknowledged and shown
+ * The exporter's write-ahead log. What the books count are its **entries**: one is one scrape (a scrapes record holds
+ * one or more) or one opaque record; a declared loss is none. They are numbered over the log's whole life, so that for
+ * any two positions the entries between them are known, whatever happened to the records.
+ *
+ * A record is durable once it is fsynced, and only then is it acknowledged and shown
  * to the sinks. Each segment is self-contained: a shape stands in it before the first scrape that refers to it.
  */
 export interface Wal {
@@ -32,6 +36,8 @@ export interface Wal {
    * stays in any case.
    */
   trim(position: WalPosition): Promise<void>;
+  /** The segments with something durable in them, oldest first. */
+  segmentList(): WalSegment[];
   stats(): WalStats;
   /**
    * Writes and fsyncs what is queued, then closes. Readers end too: close them first.
@@ -91,15 +97,50 @@ export interface LostRecord {
 export interface WalPosition {
   readonly segment: number;
   readonly offset: number;
+  /** How many entries come before it, over the log's whole life: 0 at its very beginning. */
+  readonly entry: number;
+}
+
+/** A stretch of the log that cannot be read (any more). */
+export interface DamagedRange {
+  readonly segment: number;
+  readonly offset: number;
+  /** 0 where a whole segment is missing: the range stands at the end of the segment before it. */
+  readonly bytes: number;
+  /** Entries lost with it; 0 when it held only what serves the log itself. */
+  readonly entries: number;
+}
+
+/** What was read. The entries of `records` and `damaged` together are those between the position before and `next`. */
+export interface WalChunk {
+  readonly records: readonly WalRecord[];
+  readonly next: WalPosition;
+  /** What was passed over before, between and behind these records, in order. */
+  readonly damaged: readonly DamagedRange[];
+}
+
+export interface WalSegment {
+  readonly segment: number;
+  readonly start: WalPosition;
+  /** Where its durable records end; with the entry at which the next segment begins. */
+  readonly end: WalPosition;
+  readonly bytes: number;
+  /** Unix milliseconds of its newest record; after a restart those of the file's last change. */
+  readonly newestAppendedMs: number;
 }
 
 export interface WalReader {
   /**
-   * The next durable records, at least one and about `bytesMax` bytes of them, with the position that follows them;
-   * null when there is nothing new. Bodies are valid until the next call. Calls must not overlap.
+   * The next durable records, about `bytesMax` bytes of them, with the position that follows them; null when there is
+   * nothing new. There is at least one record, or else one damaged range. Bodies are valid until the next call. Calls
+   * must not overlap.
+   * A position in segments that were trimmed goes on at the oldest present, and the entries between are in `damaged`.
+   * One that this log never had, as its entry is beyond all that the log knows, begins at the oldest with a warning:
+   * only then `next` may have fewer entries before it than the position; `WalOptions.knownPositions` prevents it.
+   * After a call that rejected, make a new reader of the last position.
    * @throws WalClosedError when the log or the reader is closed.
    */
-  read(bytesMax: number): Promise<{ readonly records: readonly WalRecord[]; readonly next: WalPosition } | null>;
+  read(bytesMax: number): Promise<WalChunk | null>;
   /** Resolves when there may be something new to read, or the signal is aborted. */
   changed(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -110,10 +151,16 @@ export interface WalStats {
   readonly condition: "good" | "disk full" | "failed";
   readonly segments: number;
   readonly bytes: number;
+  /** Entries made durable over the log's whole life, those trimmed and those damaged since included. */
+  readonly entries: number;
+  /** Where the oldest segment begins; without a segment, where the first one will. */
+  readonly oldest: WalPosition;
   /** Bytes queued or written but not yet fsynced. */
   readonly pendingBytes: number;
   /** Damaged stretches of segments that were passed over since the start, each with at least one record. */
   readonly corruptRecords: number;
+  /** Entries in them. */
+  readonly damagedEntries: number;
   /** Bytes of a torn tail that were cut off at the start. */
   readonly truncatedBytes: number;
   /** Files that hold no log and were renamed to `.bad` at the start. */

@@ -86,7 +86,13 @@ export async function openTestWal(options: TestOptions = {}): Promise<TestWal> {
   const { fs = new MemoryFileSystem(), ...others } = options;
   const clock = new TestClock();
   const lines: Record<string, unknown>[] = [];
-  const wal = await openWal({ coalesceMs: 0, processes: soleProcess(), ...others, ...walEnv(fs, clock, lines) });
+  const wal = await openWal({
+    coalesceMs: 0,
+    reserveBytes: 0,
+    processes: soleProcess(),
+    ...others,
+    ...walEnv(fs, clock, lines),
+  });
   let durable = 0;
   wal.onDurable((index) => durable = index);
   return { wal, fs, clock, durable: () => durable, lines };
@@ -201,13 +207,15 @@ export function segmentPath(number: number): string {
 }
 
 /** A segment header of any version. */
-export function headerOf({ number, version = 1 }: { number: number; version?: number }): Uint8Array<ArrayBuffer> {
+export function headerOf(
+  { number, version = 1, entries = 0 }: { number: number; version?: number; entries?: number },
+): Uint8Array<ArrayBuffer> {
   const writer = new ByteWriter();
-  writeSegmentHeader(writer, number, 0);
+  writeSegmentHeader(writer, { number, createdMs: 0, entries });
   const header = writer.finish();
   const view = new DataView(header.buffer);
   view.setUint32(8, version);
-  view.setUint32(28, crc32c(header.subarray(0, 28)));
+  view.setUint32(36, crc32c(header.subarray(0, 36)));
   return header;
 }
 

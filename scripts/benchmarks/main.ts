@@ -2,8 +2,9 @@ import { cpus } from "node:os";
 import { assignBenchmark } from "./assign.ts";
 import type { Benchmark, Figure } from "./benchmark.ts";
 import { configLatencyBenchmark } from "./config_latency.ts";
+import { walBenchmark } from "./wal.ts";
 
-const benchmarks: readonly Benchmark[] = [assignBenchmark, configLatencyBenchmark];
+const benchmarks: readonly Benchmark[] = [assignBenchmark, configLatencyBenchmark, walBenchmark];
 
 process.exitCode = await main(process.argv.slice(2));
 
