@@ -1,14 +1,15 @@
-import { encodeFrame, FrameError, FrameType, toNanoseconds } from "../../core/protocol/frame.ts";
+import { encodeFrame, frameBodyBytesMax, FrameError, FrameType, toNanoseconds } from "../../core/protocol/frame.ts";
 import { FrameReader } from "../../core/protocol/frame_reader.ts";
 import { encodeSessionError } from "../../core/protocol/session.ts";
 import type { Connection, ConnectionHandlers } from "../../core/runtime/env.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Origin } from "../wal/wal.ts";
 import { increment, type IngestCounters } from "./counters.ts";
-import { closingMaxMs } from "./limits.ts";
+import { closingMaxMs, helloBytesMax } from "./limits.ts";
 import { step } from "./session.ts";
 import {
   type CloseEffect,
+  isThrottled,
   openSession,
   type SessionContext,
   type SessionEffect,
@@ -50,7 +51,9 @@ export class ClientConnection {
   constructor(host: ConnectionHost, socket: Connection) {
     this.#host = host;
     this.#socket = socket;
-    this.state = openSession(host.context, host.monotonicMs());
+    this.state = openSession(host.context, host.monotonicMs(), socket.peer);
+    // Who has to say who they are is given no more room before than that takes.
+    if (host.context.access.required) this.#reader.bodyBytesMax = helloBytesMax;
   }
 
   handlers(): ConnectionHandlers {
@@ -95,6 +98,7 @@ export class ClientConnection {
         if (!this.#isOpen) return;
         this.#host.counters.countFrame(frame.type);
         this.dispatch({ type: "frame", frame });
+        this.#reader.bodyBytesMax = frameBodyBytesMax;
       });
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -135,6 +139,10 @@ export class ClientConnection {
         if (effect.why === "duplicate") this.#host.counters.duplicates++;
         else this.#host.counters.rewound++;
         break;
+      case "forged":
+        this.#host.counters.forged++;
+        this.#host.log.warn({ ...this.#who(), reason: effect.message }, "record refused");
+        break;
       case "close":
         this.#close(effect);
         break;
@@ -169,7 +177,7 @@ export class ClientConnection {
 
   #updateReading(): void {
     const { phase, paused, blockedSinceMs } = this.state;
-    const reading = phase === "closed" || (!paused && blockedSinceMs === null);
+    const reading = phase === "closed" || (!paused && blockedSinceMs === null && !isThrottled(this.state));
     if (reading === this.#reading) return;
     this.#reading = reading;
     if (reading) this.#socket.resume();

@@ -1,6 +1,6 @@
 import { encodeFrame, type Frame, FrameType } from "../../core/protocol/frame.ts";
 import { FrameReader } from "../../core/protocol/frame_reader.ts";
-import type { Connection, SocketAddress } from "../../core/runtime/env.ts";
+import type { ClientTls, Connection, SocketAddress } from "../../core/runtime/env.ts";
 import { systemNetwork } from "../../core/runtime/system_net.ts";
 
 const typeNames = new Map(Object.entries(FrameType).map(([name, type]) => [type as number, name]));
@@ -14,7 +14,7 @@ export class TestClient {
   #onFrame: () => void = () => {};
   #isClosed = false;
 
-  constructor(address: SocketAddress) {
+  constructor(address: SocketAddress, tls?: ClientTls) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#connection = systemNetwork.connect(address, {
@@ -27,7 +27,7 @@ export class TestClient {
         this.#onFrame();
         resolve();
       },
-    });
+    }, tls);
   }
 
   send(...frames: readonly Frame[]): void {

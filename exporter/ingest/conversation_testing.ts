@@ -1,6 +1,8 @@
 import { type Frame, FrameType } from "../../core/protocol/frame.ts";
+import type { PeerIdentity } from "../../core/runtime/env.ts";
+import { type Access, openAccess } from "../access/access.ts";
 import { step } from "./session.ts";
-import { openSession, type SessionEffect, type SessionEvent } from "./session_state.ts";
+import { openSession, type SessionEffect, type SessionEvent, type SessionState } from "./session_state.ts";
 import { FakeShapeTable, frame, helloFrame, shapeFrames } from "./session_testing.ts";
 
 const typeNames = new Map(Object.entries(FrameType).map(([name, type]) => [type as number, name]));
@@ -12,18 +14,18 @@ export class Conversation {
   readonly appended: Extract<SessionEffect, { type: "append" }>[] = [];
   nowMs = 1000;
   resumePoint = 0;
+  windowBytes = 1000;
   /** What the log had taken, and made durable, before HELLO. */
   barrierIndex = 0;
   durableIndex = 0;
-  accepts = true;
   #index = 0;
-  readonly state = openSession({
-    exporter: "exporter-0",
-    windowBytes: 1000,
-    shapes: this.shapes,
-    resumePoint: () => this.resumePoint,
-    authorize: () => this.accepts,
-  }, this.nowMs);
+  readonly state: SessionState;
+
+  constructor(access: Access = openAccess, peer: PeerIdentity | null = null) {
+    const { shapes, nowMs } = this;
+    const resumePoint = () => this.resumePoint;
+    this.state = openSession({ exporter: "exporter-0", access, shapes, resumePoint }, nowMs, peer);
+  }
 
   /** One line for each effect, such as `send ack 3`, `append scrapes 1`, `skip duplicate`, `close silent`. */
   step(event: SessionEvent): string[] {
@@ -52,6 +54,7 @@ export class Conversation {
         return [`send ${typeNames.get(effect.frameType)} ${effect.id}`];
       case "register": {
         const { barrierIndex, durableIndex } = this;
+        this.step({ type: "window", bytes: this.windowBytes });
         return ["register", ...this.step({ type: "registered", barrierIndex, durableIndex })];
       }
       case "append": {
@@ -64,6 +67,8 @@ export class Conversation {
         return [`expect ${effect.expected}`];
       case "skip":
         return [`skip ${effect.why}`];
+      case "forged":
+        return [`forged ${effect.message}`];
       case "close":
         return [`close ${effect.reason} ${effect.errorCode ?? "silently"}`];
     }

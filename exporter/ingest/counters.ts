@@ -19,6 +19,8 @@ export class IngestCounters {
   /** Records, and samples in them, that collectors have declared lost. */
   lostRecords = 0;
   lostSamples = 0;
+  /** Records that were not their sender's. */
+  forged = 0;
   readonly frames = new Map<string, number>();
   readonly records = new Map<string, number>();
   readonly closed = new Map<CloseReason, number>();
@@ -38,6 +40,7 @@ export interface IngestGauges {
   readonly sessions: number;
   readonly unacknowledgedBytes: number;
   readonly heldBytes: number;
+  readonly windowBytes: number;
   readonly paused: boolean;
 }
 
@@ -49,6 +52,7 @@ export function registerIngestMetrics(metrics: Registry, counters: IngestCounter
   count("received_samples_total", "Samples taken.", () => counters.samples);
   count("duplicate_records_total", "Records skipped as they were taken before.", () => counters.duplicates);
   count("rewound_records_total", "Records discarded until an earlier one comes again.", () => counters.rewound);
+  count("forged_records_total", "Records refused as they are not their sender's.", () => counters.forged);
   count("declared_lost_records_total", "Records that collectors declared lost.", () => counters.lostRecords);
   count("declared_lost_samples_total", "Samples that collectors declared lost.", () => counters.lostSamples);
   addLabelledCounter(metrics, "received_frames_total", "Frames received, by type.", "type", counters.frames);
@@ -60,6 +64,7 @@ export function registerIngestMetrics(metrics: Registry, counters: IngestCounter
   gauge("sessions", "Open connections of collectors.", (now) => now.sessions);
   gauge("unacknowledged_bytes", "Bytes taken and not yet acknowledged.", (now) => now.unacknowledgedBytes);
   gauge("incomplete_frame_bytes", "Bytes held of incomplete frames.", (now) => now.heldBytes);
+  gauge("window_bytes", "Sum of the windows of all sessions.", (now) => now.windowBytes);
   gauge("ingest_paused", "1 while nothing is read because the log is behind.", (now) => now.paused ? 1 : 0);
 }
 

@@ -1,4 +1,4 @@
-import type { Origin, Wal, WalReader, WalRecord, WalStats } from "../wal/wal.ts";
+import type { Origin, Wal, WalReader, WalRecord, WalSegment, WalStats } from "../wal/wal.ts";
 import { WalClosedError } from "../wal/wal.ts";
 import { FakeShapeTable } from "./session_testing.ts";
 
@@ -57,8 +57,11 @@ export class FakeWal implements Wal {
       condition: this.failed ? "failed" : "good",
       segments: 1,
       bytes: 0,
+      entries: this.durableCount,
+      oldest: { segment: 1, offset: 0, entry: 0 },
       pendingBytes: 0,
       corruptRecords: 0,
+      damagedEntries: 0,
       truncatedBytes: 0,
       badFiles: 0,
       diskFullFailures: 0,
@@ -67,6 +70,10 @@ export class FakeWal implements Wal {
 
   reader(): WalReader {
     throw new Error("The ingest reads nothing");
+  }
+
+  segmentList(): WalSegment[] {
+    return [];
   }
 
   trim(): Promise<void> {

@@ -9,7 +9,16 @@ const MiB = 1024 * 1024;
 export const connectionsMaxDefault = 10_000;
 
 /** Bytes that a collector may have sent without an acknowledgement: what a reconnect sends again at most. */
-export const windowBytes = 8 * MiB;
+export const windowBytesMax = 8 * MiB;
+
+/** Bytes that all collectors together may have sent without an acknowledgement; each gets a share as its window. */
+export const ingestBytesDefault = 64 * MiB;
+
+/** Body of a connection's first frame where everybody has to say who they are: room for a HELLO. */
+export const helloBytesMax = 64 * 1024;
+
+/** How long somebody who has to say who they are may take for it. */
+export const helloMaxMs = 30_000;
 
 /** Bytes of incomplete frames, over all connections. The connection whose bytes exceed it is closed, overloaded. */
 export const heldBytesMax = 512 * MiB;

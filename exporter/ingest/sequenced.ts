@@ -1,11 +1,15 @@
 import { MalformedError } from "../../core/protocol/bytes.ts";
 import { type Frame, frameHeaderBytes, FrameType } from "../../core/protocol/frame.ts";
-import { summarizeScrapes } from "../../core/protocol/scrapes.ts";
+import { type ScrapeSummary, summarizeScrapes } from "../../core/protocol/scrapes.ts";
 import { decodeLost, encodeUnknown } from "../../core/protocol/session.ts";
+import { recordProblem, targetProblem } from "../access/claims.ts";
 import type { Origin } from "../wal/wal.ts";
 import { unknownsInRowMax } from "./limits.ts";
 import { ProtocolError, type SessionEffect, type SessionState } from "./session_state.ts";
 import { inspectScrapes, markUsed } from "./shapes.ts";
+
+/** A label's value, which is the peer's, may be as long as a frame. */
+const refusalTextMax = 300;
 
 const duplicate: readonly SessionEffect[] = [{ type: "skip", why: "duplicate" }];
 const rewound: readonly SessionEffect[] = [{ type: "skip", why: "rewound" }];
@@ -23,6 +27,11 @@ export function takeScrapes(state: SessionState, origin: Origin, frame: Frame): 
   const { missing, samples } = inspectScrapes(summaries, state.context.shapes);
   if (missing.size > 0) return askAgain(state, sequence, [...missing]);
   markUsed(state, summaries);
+  const problem = forgedTarget(state, origin, summaries);
+  if (problem !== null) {
+    const times = summaries.map(({ timestampMs }) => timestampMs);
+    return refuse(state, { origin, sequence, records: summaries.length, samples, times, problem, frame });
+  }
   const record = { kind: "scrapes", origin, sequence, body: new Uint8Array(frame.body) } as const;
   return append(state, { record, lastSequence: sequence, samples, frame });
 }
@@ -45,11 +54,18 @@ export function takeLost(state: SessionState, origin: Origin, frame: Frame): rea
 export function takeOpaque(state: SessionState, origin: Origin, frame: Frame): readonly SessionEffect[] {
   if (state.rewinding) return rewound;
   const sequence = state.expected;
+  const problem = state.grant === null ? null : recordProblem(frame.id, frame.body, origin, state.grant);
+  if (problem !== null) {
+    const times = [Number(frame.timestampNs / 1_000_000n)];
+    return refuse(state, { origin, sequence, records: 1, samples: 0, times, problem, frame });
+  }
   return append(state, { record: opaqueRecord(origin, sequence, frame), lastSequence: sequence, samples: 0, frame });
 }
 
 /** Takes a type 1 or 3 frame of an old client, which has no sequence and is not acknowledged. */
-export function takeOldRecord(frame: Frame): readonly SessionEffect[] {
+export function takeOldRecord(state: SessionState, frame: Frame): readonly SessionEffect[] {
+  const problem = state.grant === null ? null : recordProblem(frame.id, frame.body, null, state.grant);
+  if (problem !== null) return [{ type: "forged", message: problem }];
   const bytes = frameHeaderBytes + frame.body.length;
   return [{ type: "append", record: opaqueRecord(null, 0, frame), sequence: 0, samples: 0, bytes }];
 }
@@ -57,6 +73,52 @@ export function takeOldRecord(frame: Frame): readonly SessionEffect[] {
 function opaqueRecord(origin: Origin | null, sequence: number, frame: Frame) {
   const { type: frameType, id, timestampNs } = frame;
   return { kind: "opaque", origin, sequence, frameType, id, timestampNs, body: new Uint8Array(frame.body) } as const;
+}
+
+/** The first thing against a target among those that the scrapes are of; looked at once for each in a session. */
+function forgedTarget(state: SessionState, origin: Origin, summaries: readonly ScrapeSummary[]): string | null {
+  const { grant, judged, context } = state;
+  if (grant === null) return null;
+  for (const { targetId } of summaries) {
+    const target = context.shapes.get(targetId);
+    if (target?.kind !== "target") throw new Error(`Target "${targetId}" is known`);
+    let problem = judged.get(target);
+    if (problem === undefined) {
+      problem = targetProblem(target, origin, grant);
+      judged.set(target, problem);
+    }
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+interface Refused {
+  readonly origin: Origin;
+  readonly sequence: number;
+  readonly records: number;
+  readonly samples: number;
+  readonly times: readonly number[];
+  readonly problem: string;
+  readonly frame: Frame;
+}
+
+/** A forged record is declared lost in its place, so that it is accounted for and what follows it is taken. */
+function refuse(state: SessionState, refused: Refused): readonly SessionEffect[] {
+  const { origin, sequence, records, samples, times, problem, frame } = refused;
+  const lost = {
+    firstSequence: sequence,
+    lastSequence: sequence,
+    records,
+    samples,
+    oldestMs: Math.min(...times),
+    newestMs: Math.max(...times),
+    reason: `refused: ${problem.slice(0, refusalTextMax)}`,
+  };
+  const record = { kind: "lost", origin, lost } as const;
+  return [
+    { type: "forged", message: lost.reason },
+    ...append(state, { record, lastSequence: sequence, samples: 0, frame }),
+  ];
 }
 
 type Append = Extract<SessionEffect, { type: "append" }>;

@@ -1,14 +1,24 @@
 import { messageOf } from "../../core/errors.ts";
 import { encodeFrame, FrameType, toNanoseconds } from "../../core/protocol/frame.ts";
-import { encodeSessionError, type Hello, SessionErrorCode } from "../../core/protocol/session.ts";
-import type { Connection, ConnectionHandlers, Env, Listener, SocketAddress } from "../../core/runtime/env.ts";
+import { encodeSessionError, SessionErrorCode } from "../../core/protocol/session.ts";
+import type {
+  Connection,
+  ConnectionHandlers,
+  Env,
+  Listener,
+  ServerTls,
+  SocketAddress,
+} from "../../core/runtime/env.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Registry } from "../../core/telemetry/metrics.ts";
-import { type Origin, type Wal, WalClosedError } from "../wal/wal.ts";
+import { type Access, openAccess } from "../access/access.ts";
+import { type OpaqueWalRecord, type Origin, type Wal, WalClosedError, type WalRecord } from "../wal/wal.ts";
 import { ClientConnection, type ConnectionHost } from "./client_connection.ts";
 import { increment, IngestCounters, registerIngestMetrics } from "./counters.ts";
+import { type Credit, CreditPool } from "./credit.ts";
 import { SessionDirectory } from "./directory.ts";
-import { closingMaxMs, connectionsMaxDefault, heldBytesMax, windowBytes } from "./limits.ts";
+import { DurableWaiters } from "./durable_waiters.ts";
+import { closingMaxMs, connectionsMaxDefault, heldBytesMax, ingestBytesDefault, windowBytesMax } from "./limits.ts";
 import type { SessionContext, SessionEffect } from "./session_state.ts";
 
 const tickMs = 1000;
@@ -29,8 +39,12 @@ export interface IngestOptions {
   readonly connectionsMax?: number;
   /** Bytes of incomplete frames, over all connections. Default 512 MiB. */
   readonly heldBytesMax?: number;
-  /** Whether a token allows an identity. By default every one does. */
-  readonly authorize?: (hello: Hello) => boolean;
+  /** Bytes that all collectors may have sent without an acknowledgement. Default 64 MiB. */
+  readonly ingestBytes?: number;
+  /** Who may send. By default everybody. */
+  readonly access?: Access;
+  /** By default plain TCP. */
+  readonly tls?: ServerTls | undefined;
 }
 
 export interface IngestStats {
@@ -45,7 +59,16 @@ export interface IngestStats {
 
 export interface Ingest {
   readonly address: SocketAddress;
+  /** Nothing more is taken: it stops, or the log has failed. */
+  readonly draining: boolean;
+  /** Shows another certificate to new connections. */
+  renewTls(tls: ServerTls): void;
   stats(): IngestStats;
+  /**
+   * Appends a record that came without a session, and resolves once it is durable; null while nothing can be taken.
+   * @throws NotTakenError when it does not become durable within 30 s.
+   */
+  take(record: OpaqueWalRecord): Promise<void> | null;
   /**
    * Takes nothing more, waits until what was taken is durable and acknowledged, sends collectors away with ERROR
    * draining, and closes the listener. The log stays open.
@@ -72,46 +95,65 @@ class IngestServer implements Ingest, ConnectionHost {
   /** Those for which the next fsync may mean something: an ACK or a WELCOME. */
   readonly #awaitingFsync = new Set<ClientConnection>();
   readonly #directory = new SessionDirectory<ClientConnection>();
+  readonly #credit: CreditPool<ClientConnection>;
+  readonly #forgetAccess: () => void;
   #listener: Listener | null = null;
   #cancelTick: () => void = () => {};
+  readonly #waiters: DurableWaiters;
   #lastIndex = 0;
   #durableIndex = 0;
   #heldBytes = 0;
   #paused = false;
+  /** Reading was paused since the windows were last looked at. */
+  #pressed = false;
   /** Nothing more is taken. */
   #draining = false;
   #stopping = false;
   #onProgress: () => void = () => {};
 
   constructor(options: IngestOptions) {
-    const { wal, exporter, authorize = () => true } = options;
+    const { wal, exporter, access = openAccess, ingestBytes = ingestBytesDefault } = options;
     this.#options = options;
     this.log = options.log;
     this.context = {
       exporter,
-      windowBytes,
+      access,
       shapes: wal.shapes,
       resumePoint: (origin) => wal.resumePoint(origin),
-      authorize,
     };
+    const limits = { budgetBytes: ingestBytes, windowBytesMax };
+    this.#credit = new CreditPool(limits, (connection) => connection.unacknowledgedBytes);
+    this.#waiters = new DurableWaiters(options.env.clock);
+    this.#forgetAccess = access.onChange(() => {
+      for (const connection of this.#connections) connection.dispatch({ type: "access_changed" });
+    });
     wal.onDurable((index) => this.#onDurable(index));
     registerIngestMetrics(options.metrics, this.counters, () => ({
       openConnections: this.#connections.size,
       sessions: this.#sessionCount(),
       unacknowledgedBytes: this.#unacknowledgedBytes(),
       heldBytes: this.#heldBytes,
+      windowBytes: this.#credit.windowBytes,
       paused: this.#paused,
     }));
   }
 
   async listen(): Promise<void> {
-    const { env, address } = this.#options;
-    this.#listener = await env.net.listen(address, (socket) => this.#accept(socket));
+    const { env, address, tls } = this.#options;
+    this.#listener = await env.net.listen(address, (socket) => this.#accept(socket), tls);
     this.#scheduleTick();
   }
 
   get address(): SocketAddress {
     return this.#listener?.address ?? this.#options.address;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  renewTls(tls: ServerTls): void {
+    this.#listener?.renewTls(tls);
   }
 
   stats(): IngestStats {
@@ -130,6 +172,7 @@ class IngestServer implements Ingest, ConnectionHost {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#draining = true;
+    this.#forgetAccess();
     for (const connection of this.#connections) connection.dispatch({ type: "draining" });
     // What is read from now on is dropped, but it must be read, or its sender never sees the last ACK.
     this.#setPaused(false);
@@ -137,6 +180,7 @@ class IngestServer implements Ingest, ConnectionHost {
     this.#sendAway("the exporter is shutting down");
     await this.#until(() => this.#connections.size === 0, farewellMaxMs);
     this.#cancelTick();
+    this.#waiters.giveUp("the exporter is shutting down");
     for (const connection of this.#connections) connection.destroy();
     await this.#listener?.close();
   }
@@ -158,21 +202,21 @@ class IngestServer implements Ingest, ConnectionHost {
     // From here on the replaced connection appends nothing, so the barrier covers all that it did.
     claim.replaced?.dispatch({ type: "replaced", byEpoch: origin.epoch });
     this.#awaitingFsync.add(connection);
+    this.#grant(this.#credit.join(connection));
     connection.dispatch({ type: "registered", barrierIndex: this.#lastIndex, durableIndex: this.#durableIndex });
+  }
+
+  take(record: OpaqueWalRecord): Promise<void> | null {
+    if (this.#draining || !this.#options.wal.accepting()) return null;
+    this.counters.bytes += record.body.length;
+    const index = this.#append(record);
+    return index === null ? null : this.#waiters.wait(index);
   }
 
   append(connection: ClientConnection, effect: Extract<SessionEffect, { type: "append" }>): void {
     const { record, sequence, samples, bytes } = effect;
-    let index: number;
-    try {
-      index = this.#options.wal.append(record);
-    } catch (error) {
-      if (!(error instanceof WalClosedError)) throw error;
-      this.#onLogClosed(error);
-      return;
-    }
-    this.#lastIndex = index;
-    increment(this.counters.records, record.kind);
+    const index = this.#append(record);
+    if (index === null) return;
     this.counters.samples += samples;
     if (record.kind === "lost") {
       const { origin: { cluster, namespace, name, epoch }, lost } = record;
@@ -183,6 +227,19 @@ class IngestServer implements Ingest, ConnectionHost {
     if (sequence === 0) return;
     this.#awaitingFsync.add(connection);
     connection.dispatch({ type: "appended", index, sequence, bytes });
+  }
+
+  /** Null when the log takes nothing any more. */
+  #append(record: WalRecord): number | null {
+    try {
+      this.#lastIndex = this.#options.wal.append(record);
+    } catch (error) {
+      if (!(error instanceof WalClosedError)) throw error;
+      this.#onLogClosed(error);
+      return null;
+    }
+    increment(this.counters.records, record.kind);
+    return this.#lastIndex;
   }
 
   held(connection: ClientConnection, deltaBytes: number): void {
@@ -198,6 +255,7 @@ class IngestServer implements Ingest, ConnectionHost {
 
   ended(connection: ClientConnection): void {
     this.#awaitingFsync.delete(connection);
+    this.#credit.leave(connection);
     if (connection.state.origin !== null) this.#directory.release(connection.state.origin, connection);
   }
 
@@ -233,6 +291,7 @@ class IngestServer implements Ingest, ConnectionHost {
 
   #onDurable(index: number): void {
     this.#durableIndex = Math.max(this.#durableIndex, index);
+    this.#waiters.durable(index);
     for (const connection of this.#awaitingFsync) {
       connection.dispatch({ type: "durable", index });
       const { phase, pending } = connection.state;
@@ -250,6 +309,7 @@ class IngestServer implements Ingest, ConnectionHost {
   #setPaused(paused: boolean): void {
     if (paused === this.#paused) return;
     this.#paused = paused;
+    if (paused) this.#pressed = true;
     this.log.info({ paused }, paused ? "reading paused: the log is behind" : "reading resumed");
     for (const connection of this.#connections) connection.dispatch({ type: paused ? "paused" : "resumed" });
   }
@@ -260,6 +320,11 @@ class IngestServer implements Ingest, ConnectionHost {
     this.#draining = true;
     this.log.error({ reason: messageOf(error) }, "nothing more can be made durable");
     this.#sendAway("the exporter cannot write its log");
+    this.#waiters.giveUp("the exporter cannot write its log");
+  }
+
+  #grant(credits: readonly Credit<ClientConnection>[]): void {
+    for (const { session, windowBytes } of credits) session.dispatch({ type: "window", bytes: windowBytes });
   }
 
   #logFailed(): boolean {
@@ -274,6 +339,8 @@ class IngestServer implements Ingest, ConnectionHost {
     this.#cancelTick = this.#options.env.clock.after(tickMs, () => {
       for (const connection of this.#connections) connection.tick();
       this.#checkPressure();
+      this.#grant(this.#credit.tick(this.#pressed));
+      this.#pressed = this.#paused;
       this.#scheduleTick();
     });
   }

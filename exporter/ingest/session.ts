@@ -2,16 +2,20 @@ import { nameProblem } from "../../core/config/names.ts";
 import { MalformedError } from "../../core/protocol/bytes.ts";
 import { type Frame, FrameType } from "../../core/protocol/frame.ts";
 import {
+  type CollectorIdentity,
   decodeHello,
   decodeSessionError,
+  encodeCredit,
   encodeWelcome,
   protocolVersion,
   SessionErrorCode,
 } from "../../core/protocol/session.ts";
+import { maySend } from "../access/access.ts";
 import type { Origin } from "../wal/wal.ts";
 import { takeLost, takeOldRecord, takeOpaque, takeScrapes } from "./sequenced.ts";
 import {
   type CloseReason,
+  isThrottled,
   noEffects,
   ProtocolError,
   type SessionEffect,
@@ -29,6 +33,7 @@ const emptyBody = new Uint8Array(0);
  */
 export function step(state: SessionState, event: SessionEvent, nowMs: number): readonly SessionEffect[] {
   if (state.phase === "closed") return noEffects;
+  const wasThrottled = isThrottled(state);
   let effects: readonly SessionEffect[];
   try {
     effects = handle(state, event, nowMs);
@@ -37,6 +42,8 @@ export function step(state: SessionState, event: SessionEvent, nowMs: number): r
     else if (error instanceof MalformedError) effects = protocolError(state, "malformed", error.message);
     else throw error;
   }
+  // Time in which nothing is read is no silence of the peer.
+  if (wasThrottled && !isThrottled(state)) state.lastReceivedMs = nowMs;
   for (const effect of effects) {
     if (effect.type === "send") state.lastSentMs = nowMs;
     if (effect.type === "close") state.phase = "closed";
@@ -77,6 +84,10 @@ function handle(state: SessionState, event: SessionEvent, nowMs: number): readon
       return onTick(state, nowMs);
     case "overloaded":
       return close("overloaded", event.message, isSession(state) ? SessionErrorCode.overloaded : null);
+    case "window":
+      return setWindow(state, event.bytes);
+    case "access_changed":
+      return checkAccess(state);
     case "draining":
       state.draining = true;
       break;
@@ -92,11 +103,9 @@ function handle(state: SessionState, event: SessionEvent, nowMs: number): readon
 function onFrame(state: SessionState, frame: Frame): readonly SessionEffect[] {
   switch (state.phase) {
     case "opening":
-      if (frame.type === FrameType.hello) return onHello(state, frame);
-      state.phase = "old";
-      return onOldFrame(frame);
+      return frame.type === FrameType.hello ? onHello(state, frame) : onFirstOldFrame(state, frame);
     case "old":
-      return onOldFrame(frame);
+      return onOldFrame(state, frame);
     case "greeting":
       if (frame.type === FrameType.heartbeat) return heartbeat();
       if (frame.type === FrameType.error) return onPeerError(frame);
@@ -109,8 +118,24 @@ function onFrame(state: SessionState, frame: Frame): readonly SessionEffect[] {
   return noEffects;
 }
 
-function onOldFrame(frame: Frame): readonly SessionEffect[] {
-  if (frame.type === FrameType.blueKing || frame.type === FrameType.record) return takeOldRecord(frame);
+/** An old client has no token; the certificate of one that has one must allow it to send. */
+function onFirstOldFrame(state: SessionState, frame: Frame): readonly SessionEffect[] {
+  const problem = oldClientProblem(state);
+  if (problem !== null) return close("unauthorized", problem, null);
+  state.phase = "old";
+  return onOldFrame(state, frame);
+}
+
+function oldClientProblem(state: SessionState): string | null {
+  const { access } = state.context;
+  if (!access.required) return null;
+  state.grant = access.identify("", state.peer);
+  if (state.grant === null) return access.oldClients ? null : "clients without HELLO are not served";
+  return state.grant.role === "collector" ? null : "the certificate does not allow to send";
+}
+
+function onOldFrame(state: SessionState, frame: Frame): readonly SessionEffect[] {
+  if (frame.type === FrameType.blueKing || frame.type === FrameType.record) return takeOldRecord(state, frame);
   if (frame.type === FrameType.heartbeat) return heartbeat();
   throw new ProtocolError("frame_type", `Cannot take a frame of type ${frame.type} without HELLO`);
 }
@@ -154,14 +179,44 @@ function onHello(state: SessionState, frame: Frame): readonly SessionEffect[] {
   if (!Number.isSafeInteger(hello.nextSequence) || hello.nextSequence < 1) {
     throw new ProtocolError("malformed", `Cannot begin at sequence ${hello.nextSequence}`);
   }
-  if (!state.context.authorize(hello)) {
-    return close("unauthorized", "the token is not accepted", SessionErrorCode.unauthorized);
-  }
   const { cluster, namespace, name, epoch, nextSequence } = hello;
+  state.token = hello.token;
+  const problem = accessProblem(state, hello);
+  if (problem !== null) return close("unauthorized", problem, SessionErrorCode.unauthorized);
   state.origin = { cluster, namespace, name, epoch };
   state.helloSequence = nextSequence;
   state.barrierIndex = Infinity;
   return [{ type: "register", origin: state.origin }];
+}
+
+/** Why the peer may not be this collector; null, with the grant noted, when it may. */
+function accessProblem(state: SessionState, { cluster, namespace }: CollectorIdentity): string | null {
+  const { access } = state.context;
+  const grant = access.identify(state.token, state.peer);
+  if (grant === null) return state.token === "" ? "a token is needed" : "the token is not accepted";
+  if (!maySend(grant, { cluster, namespace })) {
+    return `"${grant.name}" does not allow to send for ${cluster}/${namespace}`;
+  }
+  state.grant = access.required ? grant : null;
+  return null;
+}
+
+/** A token that was revoked, or allows something else now, ends the session at once. */
+function checkAccess(state: SessionState): readonly SessionEffect[] {
+  if (state.phase === "old") {
+    const problem = oldClientProblem(state);
+    return problem === null ? noEffects : close("unauthorized", problem, null);
+  }
+  if (state.origin === null) return noEffects;
+  const problem = accessProblem(state, state.origin);
+  state.judged = new WeakMap();
+  return problem === null ? noEffects : close("unauthorized", problem, SessionErrorCode.unauthorized);
+}
+
+function setWindow(state: SessionState, bytes: number): readonly SessionEffect[] {
+  state.windowBytes = bytes;
+  if (state.phase !== "open" || state.draining) return noEffects;
+  return [{ type: "send", frameType: FrameType.credit, id: 0n, body: encodeCredit(bytes) }];
 }
 
 /** The resume point is exact only now, when nothing of this identity is on its way to the disk any more. */
@@ -172,7 +227,7 @@ function welcome(state: SessionState): readonly SessionEffect[] {
   state.expected = Math.max(state.helloSequence, resumePoint + 1);
   state.durableSequence = resumePoint;
   state.ackedSequence = resumePoint;
-  const body = encodeWelcome({ windowBytes: context.windowBytes, exporter: context.exporter });
+  const body = encodeWelcome({ windowBytes: state.windowBytes, exporter: context.exporter });
   return [
     { type: "send", frameType: FrameType.welcome, id: BigInt(resumePoint), body },
     { type: "welcomed", resumePoint, expected: state.expected },

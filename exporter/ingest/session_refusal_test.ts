@@ -72,7 +72,6 @@ test("a HELLO that cannot be served is refused with the reason", () => {
     check("close identity 1", helloFrame({ namespace: cluster }));
     check("close identity 1", helloFrame({ name: cluster }));
   }
-  check("close unauthorized 3", helloFrame(), (one) => one.accepts = false);
 });
 
 test("before WELCOME only heartbeats may come", () => {

@@ -1,6 +1,7 @@
 import type { Frame } from "../../core/protocol/frame.ts";
-import type { Hello } from "../../core/protocol/session.ts";
-import type { ContentId } from "../../core/protocol/shape.ts";
+import type { ContentId, Target } from "../../core/protocol/shape.ts";
+import type { PeerIdentity } from "../../core/runtime/env.ts";
+import type { Access, Grant } from "../access/access.ts";
 import type { Origin, ShapeTable, WalRecord } from "../wal/wal.ts";
 import { AckQueue } from "./ack_queue.ts";
 
@@ -15,7 +16,18 @@ export type Phase = "opening" | "old" | "greeting" | "open" | "closed";
 
 export interface SessionState {
   readonly context: SessionContext;
+  /** Who connected, by their certificate. */
+  readonly peer: PeerIdentity | null;
+  readonly openedMs: number;
   phase: Phase;
+  /** Shown in HELLO; looked at again when tokens change. */
+  token: string;
+  /** What records of the session are checked against; null when nobody has to say who they are. */
+  grant: Grant | null;
+  /** Targets that are the session's own, and why others are not. */
+  judged: WeakMap<Target, string | null>;
+  /** Bytes of records that the collector may have sent without an acknowledgement. */
+  windowBytes: number;
   /** Known from HELLO on; null for an old client. */
   origin: Origin | null;
   /** HELLO's next sequence, until WELCOME. */
@@ -46,11 +58,9 @@ export interface SessionState {
 /** What the state machine may look up; all of it synchronous and in memory. */
 export interface SessionContext {
   readonly exporter: string;
-  readonly windowBytes: number;
+  readonly access: Access;
   readonly shapes: ShapeTable;
   resumePoint(origin: Origin): number;
-  /** Whether the token allows this identity. */
-  authorize(hello: Hello): boolean;
 }
 
 export type SessionEvent =
@@ -70,6 +80,10 @@ export type SessionEvent =
   | { readonly type: "paused" | "resumed" | "blocked" | "unblocked" | "tick" }
   /** All connections together hold too many bytes, and this one's last ones were one too many. */
   | { readonly type: "overloaded"; readonly message: string }
+  /** The window is another one from now on. */
+  | { readonly type: "window"; readonly bytes: number }
+  /** Tokens were added, changed or revoked. */
+  | { readonly type: "access_changed" }
   | { readonly type: "draining" }
   /** The end of draining, or of the log. */
   | { readonly type: "stopped"; readonly message: string }
@@ -90,6 +104,8 @@ export type SessionEffect =
     readonly bytes: number;
   }
   | { readonly type: "skip"; readonly why: "duplicate" | "rewound" }
+  /** A record is not its sender's: it is not taken, and declared lost instead when it has a sequence. */
+  | { readonly type: "forged"; readonly message: string }
   | CloseEffect;
 
 export interface CloseEffect {
@@ -143,10 +159,16 @@ export class ProtocolError extends Error {
 }
 
 /** The state of a connection that has just been accepted. `nowMs` is monotonic, here and in every step. */
-export function openSession(context: SessionContext, nowMs: number): SessionState {
+export function openSession(context: SessionContext, nowMs: number, peer: PeerIdentity | null = null): SessionState {
   return {
     context,
+    peer,
+    openedMs: nowMs,
     phase: "opening",
+    token: "",
+    grant: null,
+    judged: new WeakMap(),
+    windowBytes: 0,
     origin: null,
     helloSequence: 1,
     barrierIndex: 0,
@@ -164,6 +186,11 @@ export function openSession(context: SessionContext, nowMs: number): SessionStat
     blockedSinceMs: null,
     draining: false,
   };
+}
+
+/** More came than the collector may send: nothing is read until some of it is durable. */
+export function isThrottled({ phase, pending, windowBytes }: SessionState): boolean {
+  return phase === "open" && pending.bytes > windowBytes;
 }
 
 export const noEffects: readonly SessionEffect[] = [];

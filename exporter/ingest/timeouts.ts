@@ -1,6 +1,6 @@
 import { FrameType } from "../../core/protocol/frame.ts";
-import { blockedMaxMs, heartbeatAfterMs, otherSilenceMaxMs, sessionSilenceMaxMs } from "./limits.ts";
-import { noEffects, type SessionEffect, type SessionState } from "./session_state.ts";
+import { blockedMaxMs, heartbeatAfterMs, helloMaxMs, otherSilenceMaxMs, sessionSilenceMaxMs } from "./limits.ts";
+import { isThrottled, noEffects, type SessionEffect, type SessionState } from "./session_state.ts";
 
 /** Heartbeats and silence (docs/protocol.md, section 7). Called about every second. */
 export function onTick(state: SessionState, nowMs: number): readonly SessionEffect[] {
@@ -10,7 +10,11 @@ export function onTick(state: SessionState, nowMs: number): readonly SessionEffe
   }
   const inSession = state.phase === "greeting" || state.phase === "open";
   const silenceMaxMs = inSession ? sessionSilenceMaxMs : otherSilenceMaxMs;
-  if (!state.paused && nowMs - state.lastReceivedMs >= silenceMaxMs) return silent("silent", "is silent", silenceMaxMs);
+  const idle = !state.paused && !isThrottled(state);
+  if (idle && state.phase === "opening" && state.context.access.required && nowMs - state.openedMs >= helloMaxMs) {
+    return silent("silent", "says no HELLO", helloMaxMs);
+  }
+  if (idle && nowMs - state.lastReceivedMs >= silenceMaxMs) return silent("silent", "is silent", silenceMaxMs);
   // An old client expects a heartbeat only as an answer; while its own are not read, this is it.
   const owesHeartbeat = inSession || (state.phase === "old" && state.paused);
   if (!owesHeartbeat || nowMs - state.lastSentMs < heartbeatAfterMs) return noEffects;
