@@ -24,6 +24,7 @@ export function collectorRecord(
     module: "collector",
     id: collectorId(identity),
     namespace: identity.namespace,
+    name: identity.name,
     instance,
   };
 }

@@ -1,11 +1,13 @@
+import { join } from "node:path/posix";
 import { documentPath } from "../core/config/key.ts";
 import type { CollectorIdentity } from "../core/protocol/session.ts";
 import type { Registration } from "../core/registry/records.ts";
 import type { CollectorStatus } from "../core/registry/status.ts";
-import type { Env, Listener, SocketAddress } from "../core/runtime/env.ts";
+import type { Env, FileSystem, Listener, SocketAddress } from "../core/runtime/env.ts";
 import { serveHttp } from "../core/runtime/http.ts";
 import { inBackground } from "../core/runtime/process.ts";
 import { formatAddress } from "../core/runtime/system_net.ts";
+import { registerTlsMetrics, type TlsFiles } from "../core/runtime/tls_files.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
 import { collectorRecord, RateMeter } from "./announce.ts";
@@ -16,7 +18,7 @@ import { openDataFolder } from "./data_folder.ts";
 import { Late, lateAddresses } from "./late.ts";
 import { concurrencyMaxDefault, ScheduleLoop } from "./schedule/mod.ts";
 import { makeScraper, ShapeCache } from "./scrape/mod.ts";
-import { fixedAddress, type Sender, startSender } from "./send/mod.ts";
+import { fixedAddress, openDisk, type OpenedDisk, type Sender, startSender } from "./send/mod.ts";
 import { StatusReporter } from "./status_reporter.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { TargetTable } from "./target_table.ts";
@@ -30,14 +32,23 @@ export interface CollectorOptions {
   /** `host:port` of the exporter; "" finds one in the registry. */
   readonly exporter: string;
   readonly frequencyMinSeconds: number;
-  /** Shown to the exporter. */
-  readonly token: string;
+  /** Shown to the exporter; a function is asked for each connection. */
+  readonly token: string | (() => string);
+  /** TLS to the exporter, by files that are read again when they change. */
+  readonly exporterTls?: { readonly files: TlsFiles; readonly serverName?: string | undefined };
+  /** Bytes of memory for what no exporter has acknowledged. Default 64 MiB. */
+  readonly spoolMemoryBytes?: number;
+  /** Bytes of disk for it, below `data`; 0: none. Default 1 GiB. */
+  readonly spoolDiskBytes?: number;
   readonly version: string;
   /** Opens the store, or the way to the services. */
   readonly open: () => Promise<Surroundings>;
   readonly env: Env;
   readonly log: Logger;
 }
+
+/** Default of {@link CollectorOptions.spoolDiskBytes}. */
+export const spoolDiskBytesDefault: number = 1024 ** 3;
 
 /** How long the exporter gets, at the end, to acknowledge what was scraped. */
 export const flushMs = 5000;
@@ -48,8 +59,12 @@ export const flushMs = 5000;
  * @throws UserError when data folder or store cannot be used, ListenError when the HTTP address cannot be bound.
  */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  const { epoch } = await openDataFolder(options.data, options.env);
-  const collector = new Collector(options, epoch);
+  const { data, env, log, spoolDiskBytes = spoolDiskBytesDefault } = options;
+  const { epoch: newEpoch } = await openDataFolder(data, env);
+  const disk = spoolDiskBytes === 0 ? null : await openSpoolDisk(env.fs, join(data, "spool"), spoolDiskBytes, log);
+  // The number of this start may not be one that is in the spool, whatever became of the file that counts them.
+  const epoch = disk !== null && disk.newestEpoch >= newEpoch ? disk.newestEpoch + 1n : newEpoch;
+  const collector = new Collector(options, epoch, disk);
   try {
     await collector.start();
   } catch (error) {
@@ -57,6 +72,25 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
     throw error;
   }
   return collector;
+}
+
+/** A spool that cannot be opened is done without, and told of: scraping matters more than what a crash may cost. */
+async function openSpoolDisk(
+  fs: FileSystem,
+  folder: string,
+  bytesMax: number,
+  log: Logger,
+): Promise<OpenedDisk | null> {
+  try {
+    const disk = await openDisk(fs, folder, bytesMax);
+    const records = disk.runs.reduce((sum, run) => sum + run.records, 0);
+    if (records > 0) log.info({ records, starts: disk.runs.length }, "records of earlier starts are in the spool");
+    if (disk.badFiles > 0) log.error({ files: disk.badFiles, folder }, "files of the spool cannot be read: see *.bad");
+    return disk;
+  } catch (error) {
+    log.error({ err: error, folder }, "cannot open the spool on disk; what is not acknowledged is in memory only");
+    return null;
+  }
 }
 
 export class Collector {
@@ -75,9 +109,9 @@ export class Collector {
   #joining: Promise<void> = Promise.resolve();
   #stopping = false;
 
-  constructor(options: CollectorOptions, epoch: bigint) {
+  constructor(options: CollectorOptions, epoch: bigint, disk: OpenedDisk | null) {
     this.#options = options;
-    const { identity, env, log } = options;
+    const { identity, env, log, token, exporterTls, spoolMemoryBytes: budgetBytes } = options;
     const { clock } = env;
     const { cluster: clusterId, namespace, name } = identity;
     const cache = new ShapeCache();
@@ -85,6 +119,7 @@ export class Collector {
     this.#surroundings = new Late(options.open, clock, log);
     this.#table = new TargetTable({
       place: identity,
+      epoch,
       makeScraper: (target, metric, place) =>
         makeScraper(target, metric, place, { clock, cache, outbox: this.#sender, log, version: options.version }),
       onDuplicate: (key) => log.warn({ target: key }, "the collection lists a target twice; the first one counts"),
@@ -105,7 +140,21 @@ export class Collector {
       ? lateAddresses(this.#surroundings.opened.then(({ registry }) => registry))
       : fixedAddress(options.exporter);
     const metrics = this.#metricsRegistry;
-    this.#sender = startSender({ identity, epoch, token: options.token, addresses, env, log, metrics });
+    if (exporterTls !== undefined) registerTlsMetrics(metrics, "collector", exporterTls.files, clock);
+    this.#sender = startSender({
+      identity,
+      epoch,
+      token,
+      addresses,
+      env,
+      log,
+      metrics,
+      ...budgetBytes === undefined ? {} : { budgetBytes },
+      ...disk === null ? {} : { disk },
+      ...exporterTls === undefined
+        ? {}
+        : { tls: () => ({ ...exporterTls.files.content, serverName: exporterTls.serverName }) },
+    });
     this.#metrics = makeCollectorMetrics(metrics, {
       schedule: this.#schedule,
       table: this.#table,
@@ -139,7 +188,7 @@ export class Collector {
 
   /**
    * Stops scraping, gives the exporter some time to acknowledge what was scraped, and withdraws from the registry.
-   * What is not acknowledged then is lost, and logged.
+   * What is not acknowledged then stays in the spool on disk for the next start; without one it is lost, and logged.
    */
   async stop(): Promise<void> {
     if (this.#stopping) return;
@@ -166,7 +215,7 @@ export class Collector {
     await this.#reporter.start();
     const instance = Buffer.from(env.random.bytes(8)).toString("hex");
     const record = collectorRecord(identity, this.httpAddress, version, instance);
-    this.#registration = await registry.register(() => ({ ...record, load: this.#load() }));
+    this.#registration = await registry.register(() => ({ ...record, load: this.#load(), ledger: this.#ledger() }));
   }
 
   #apply(assignment: Assignment | null): void {
@@ -194,6 +243,21 @@ export class Collector {
       generation: this.#keeper.inForce?.generation ?? 0,
       reportedAtMs: this.#options.env.clock.wallMs(),
       targets: this.#table.statuses(),
+    };
+  }
+
+  #ledger(): Record<string, number> {
+    const stats = this.#sender.stats();
+    const lost = Object.entries(stats.lostByReason).map(([reason, records]) => [`lost: ${reason}`, records] as const);
+    return {
+      recovered: stats.recoveredRecords,
+      made: stats.madeRecords,
+      acknowledged: stats.acknowledgedRecords,
+      lost: stats.lostRecords,
+      held: stats.unacknowledgedRecords,
+      heldMemory: stats.unacknowledgedRecords - stats.onDiskRecords,
+      heldDisk: stats.onDiskRecords,
+      ...Object.fromEntries(lost),
     };
   }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, rename, rm } from "node:fs/promises";
+import { cp, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { UserError } from "../core/errors.ts";
@@ -82,4 +82,26 @@ test("without a volume and without an earlier assignment there is nothing to sta
     assert.match(error.message, /^Cannot use ".*missing" as the volume/);
     return true;
   });
+});
+
+test("after a kill, what no exporter has acknowledged is sent by the next start under its old epoch", async () => {
+  const [volume, data, exporter] = [await bench.folder(), await bench.folder(), await bench.exporter()];
+  exporter.acknowledges = false;
+  await assign(volume, 1, [{ address: await bench.target("a 1\n") }]);
+  const first = await bench.collector({ volume, data, exporter: exporter.address });
+  await exporter.sample((sample) => sample.name === "a");
+  // What a process that is killed now would leave behind.
+  const left = await bench.folder();
+  await cp(data, left, { recursive: true });
+  exporter.acknowledges = true;
+  exporter.drop();
+  await first.stop();
+  const before = exporter.hellos.length;
+  const second = await bench.collector({ volume, data: left, exporter: exporter.address });
+  const hellos = await eventually(() => Promise.resolve(exporter.hellos.slice(before)), (list) => list.length >= 2);
+  assert.equal(hellos[0]?.epoch, exporter.hellos[0]?.epoch);
+  assert.ok((hellos[1]?.epoch ?? 0n) > (hellos[0]?.epoch ?? 0n));
+  const { text } = await get(second, "/metrics");
+  assert.match(text, /^bcs_metric_collector_recovered_records_total(\{.*\})? [1-9]/m);
+  assert.match(text, /^bcs_metric_collector_spool_disk_ok(\{.*\})? 1$/m);
 });

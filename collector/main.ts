@@ -5,12 +5,15 @@ import { type CommandDefinition, OptionError, readOptions } from "../core/option
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
+import { TlsFiles } from "../core/runtime/tls_files.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { placeProblem } from "../core/store/store_place.ts";
-import { makeLogger } from "../core/telemetry/log.ts";
+import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { version } from "../core/version.ts";
-import { startCollector } from "./collector.ts";
+import { spoolDiskBytesDefault, startCollector } from "./collector.ts";
+import { defaultBudgetBytes } from "./send/mod.ts";
 import { serviceSurroundings, storeSurroundings } from "./surroundings.ts";
+import { openToken } from "./token.ts";
 
 /** `http://HOST:PORT[,…]`: read from flag and environment as text, and from YAML as text or list. */
 const serviceUrls = z.union([z.array(z.string()), z.string().transform((text) => text.split(","))])
@@ -19,6 +22,8 @@ const serviceUrls = z.union([z.array(z.string()), z.string().transform((text) =>
     const bad = urls.find((url) => !/^https?:\/\/[^/?#]+[^?#]*$/.test(url) || !URL.canParse(url));
     if (bad !== undefined) context.addIssue({ code: "custom", message: `"${bad}" is no URL such as http://HOST:PORT` });
   });
+
+const fileText = z.string().min(1, { error: "must name a file" }).optional();
 
 const optionDefinitions = {
   cluster: { value: "CLUSTER", help: "id of the cluster", schema: safeNameText },
@@ -61,7 +66,34 @@ const optionDefinitions = {
     help: "lowest frequency of a metric",
     schema: z.coerce.number().int().min(1).default(frequencyMinSecondsDefault),
   },
-  token: { value: "TOKEN", help: "shown to the exporter and to services", schema: z.string().default("") },
+  exporterTls: {
+    help: "TLS to the exporter; the options below imply it",
+    schema: z.union([z.boolean(), z.stringbool()]).default(false),
+  },
+  exporterCa: { value: "FILE", help: "PEM: who may have signed the exporter's certificate", schema: fileText },
+  exporterCert: { value: "FILE", help: "PEM: the certificate that is shown to the exporter", schema: fileText },
+  exporterKey: { value: "FILE", help: "PEM: its key", schema: fileText },
+  exporterServerName: {
+    value: "NAME",
+    help: "name that the exporter's certificate must hold; by default the host that is connected",
+    schema: z.string().min(1).optional(),
+  },
+  spoolMemory: {
+    value: "BYTES",
+    help: "memory for what no exporter has acknowledged; at least 1 MiB",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(1024 ** 2).default(defaultBudgetBytes),
+  },
+  spoolDisk: {
+    value: "BYTES",
+    help: "disk for it below --data, which outlives the process; 0: none, else at least 1 MiB",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(0).default(spoolDiskBytesDefault)
+      .refine((bytes) => bytes === 0 || bytes >= 1024 ** 2, { error: "must be 0 or at least 1 MiB" }),
+  },
+  token: {
+    value: "TOKEN",
+    help: "shown to the exporter and to services; or env:NAME, or file:PATH",
+    schema: z.string().default(""),
+  },
   logLevel: logLevelOption,
 } as const;
 
@@ -82,9 +114,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (problem !== null) throw new OptionError(problem);
   const log = makeLogger("collector", values.logLevel);
   return await runUntilSignal(async (stop) => {
-    const { cluster, namespace, name, service, applications, token, volume, store } = values;
+    const { cluster, namespace, name, service, applications, volume, store } = values;
     const identity = { cluster, namespace, name };
     const { clock } = systemEnv;
+    const secret = await openToken(values.token, process.env, { fs: systemEnv.fs, clock, log });
+    const token = secret.current();
+    const files = await openTls(values, log);
     const open = values.configSource === "http"
       ? () =>
         Promise.resolve(serviceSurroundings({ services: service, applications, token, identity, env: systemEnv, log }))
@@ -92,21 +127,46 @@ export async function main(argv: readonly string[]): Promise<number> {
         const opened = await openStore({ volume, store, env: systemEnv, log });
         return storeSurroundings({ store: opened, identity, clock, log });
       };
-    const collector = await startCollector({
-      identity,
-      data: values.data,
-      http: parseAddress(values.http),
-      exporter: values.exporter ?? "",
-      frequencyMinSeconds: values.frequencyMin,
-      token,
-      version,
-      open,
-      env: systemEnv,
-      log,
-    });
-    await aborted(stop);
-    await collector.stop();
+    try {
+      const collector = await startCollector({
+        identity,
+        data: values.data,
+        http: parseAddress(values.http),
+        exporter: values.exporter ?? "",
+        frequencyMinSeconds: values.frequencyMin,
+        token: () => secret.current(),
+        spoolMemoryBytes: values.spoolMemory,
+        spoolDiskBytes: values.spoolDisk,
+        ...files === null ? {} : { exporterTls: { files, serverName: values.exporterServerName } },
+        version,
+        open,
+        env: systemEnv,
+        log,
+      });
+      await aborted(stop);
+      await collector.stop();
+    } finally {
+      secret.close();
+      files?.close();
+    }
   });
+}
+
+/** The files for TLS to the exporter; null without TLS. */
+async function openTls(values: TlsValues, log: Logger): Promise<TlsFiles | null> {
+  const { exporterTls, exporterCa: ca, exporterCert: cert, exporterKey: key, exporterServerName } = values;
+  if (!exporterTls && ca === undefined && cert === undefined && key === undefined && exporterServerName === undefined) {
+    return null;
+  }
+  return await TlsFiles.open({ ca, cert, key }, { fs: systemEnv.fs, clock: systemEnv.clock, log });
+}
+
+interface TlsValues {
+  readonly exporterTls: boolean;
+  readonly exporterCa?: string | undefined;
+  readonly exporterCert?: string | undefined;
+  readonly exporterKey?: string | undefined;
+  readonly exporterServerName?: string | undefined;
 }
 
 /** Why the services cannot be used; null when they can. */

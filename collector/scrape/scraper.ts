@@ -31,6 +31,8 @@ export interface ScrapeResult {
   readonly seriesAdded: number;
   /** Decompressed. */
   readonly bodyBytes: number;
+  /** Of the last record that was pushed. */
+  readonly sequence: number;
 }
 
 export interface ScraperDependencies {
@@ -147,10 +149,11 @@ class HttpScraper implements TargetScraper {
       samplesPostRelabeling: samples,
       seriesAdded,
     };
-    for (const record of records.make(startedMs, exposed, report)) outbox.push(record);
+    let sequence = 0;
+    for (const record of records.make(startedMs, exposed, report)) sequence = outbox.push(record);
     this.#tell(reason, duplicates);
     const health = reason === "" ? "up" : "down";
-    return { health, reason, startedMs, durationMs, samples, duplicates, seriesAdded, bodyBytes };
+    return { health, reason, startedMs, durationMs, samples, duplicates, seriesAdded, bodyBytes, sequence };
   }
 
   close(): void {

@@ -48,7 +48,8 @@ export function registryAddresses(registry: ExporterRegistry): AddressSource {
     subscribe(onChange, onFailure = () => {}) {
       let ended = false;
       const watching = registry.watch("exporter", (records) => {
-        if (!ended) onChange(records.map(addressOf));
+        // One that drains refuses everybody. Were all of them to, the list would be empty, which changes nothing.
+        if (!ended) onChange(records.filter(({ load }) => load["draining"] !== 1).map(addressOf));
       });
       watching.catch(onFailure);
       return () => {

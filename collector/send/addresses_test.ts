@@ -33,7 +33,7 @@ test("exporters of the registry are reported with their connections as load", as
     watch(module, onChange) {
       assert.equal(module, "exporter");
       report = onChange;
-      return Promise.resolve({ close: () => Promise.resolve(closed.resolve()) });
+      return Promise.resolve({ live: () => [], close: () => Promise.resolve(closed.resolve()) });
     },
   };
   const reported: (readonly ExporterAddress[])[] = [];

@@ -48,6 +48,18 @@ export class Deque<T> {
     else this.#items.unshift(item);
   }
 
+  /** The index of the first item that is not `before`, where those that are come first; the length when all are. */
+  indexAfter(before: (item: T) => boolean): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (before(this.get(middle))) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Puts another item in the place of the one at `index`, which must exist. */
   replace(index: number, item: T): void {
     if (index < 0 || index >= this.length) throw new RangeError(`Cannot replace item ${index} of ${this.length}`);

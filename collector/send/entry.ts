@@ -91,12 +91,21 @@ export function mergeLosses(first: Lost, second: Lost): Lost {
   };
 }
 
+/** What of a loss lies at and above `from`, one sequence number being one record. The samples are those of all of it. */
+export function cutLoss(lost: Lost, from: number): Lost {
+  if (from <= lost.firstSequence) return lost;
+  const records = Math.min(lost.records, lost.lastSequence - from + 1);
+  return { ...lost, firstSequence: from, records };
+}
+
 /** Bytes that the entry's own frame takes on the wire, and in the window. */
 export function frameBytes(entry: Entry): number {
   return frameHeaderBytes + entry.body.length;
 }
 
-/** Bytes of memory that an entry is reckoned at, its shapes apart. */
-export function entryCostBytes(body: Uint8Array, shapeCount: number): number {
-  return overheadBytes + body.length + shapeCount * 8;
+/** Bytes of memory that an entry, or a record that is to become one, is reckoned at, its shapes apart. */
+export function entryCostBytes(
+  { body, shapes }: { readonly body: Uint8Array; readonly shapes: readonly unknown[] },
+): number {
+  return overheadBytes + body.length + shapes.length * 8;
 }

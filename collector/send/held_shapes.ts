@@ -1,14 +1,18 @@
 import { FrameType } from "../../core/protocol/frame.ts";
 import type { ContentId, EncodedShape } from "../../core/protocol/shape.ts";
 
-/** A shape that at least one held record refers to. */
-export interface HeldShape {
+/** As much of a shape as is kept. */
+export interface StoredShape {
   readonly id: ContentId;
   /** `FrameType.schema` or `FrameType.target`. */
   readonly frameType: number;
   /** What a layout lists; empty for the other kinds. */
   readonly blocks: readonly ContentId[];
   readonly body: Uint8Array<ArrayBuffer>;
+}
+
+/** A shape that at least one held record refers to. */
+export interface HeldShape extends StoredShape {
   /** How many held records refer to it; only HeldShapes changes it. */
   references: number;
 }
@@ -31,18 +35,17 @@ export class HeldShapes {
   /** Adds one reference to each shape and returns what the record keeps in place of them. */
   retain(shapes: readonly EncodedShape[]): readonly HeldShape[] {
     return shapes.map(({ shape, body }) => {
-      const known = this.#byId.get(shape.id);
-      if (known !== undefined) {
-        known.references++;
-        return known;
-      }
+      const known = this.#use(shape.id);
+      if (known !== undefined) return known;
       const frameType = shape.kind === "target" ? FrameType.target : FrameType.schema;
       const blocks = shape.kind === "layout" ? shape.blocks : [];
-      const held: HeldShape = { id: shape.id, frameType, blocks, body, references: 1 };
-      this.#byId.set(shape.id, held);
-      this.#bytes += shapeCostBytes(body);
-      return held;
+      return this.#hold({ id: shape.id, frameType, blocks, body });
     });
+  }
+
+  /** As {@link retain}, for shapes that were read back from disk. */
+  retainStored(shapes: readonly StoredShape[]): readonly HeldShape[] {
+    return shapes.map((shape) => this.#use(shape.id) ?? this.#hold(shape));
   }
 
   /** Gives up one reference to each; a shape without any is forgotten. */
@@ -52,6 +55,19 @@ export class HeldShapes {
       if (!this.#byId.delete(shape.id)) throw new Error(`Cannot release shape "${shape.id}": it is not held`);
       this.#bytes -= shapeCostBytes(shape.body);
     }
+  }
+
+  #use(id: ContentId): HeldShape | undefined {
+    const known = this.#byId.get(id);
+    if (known !== undefined) known.references++;
+    return known;
+  }
+
+  #hold(shape: StoredShape): HeldShape {
+    const held = { ...shape, references: 1 };
+    this.#byId.set(shape.id, held);
+    this.#bytes += shapeCostBytes(shape.body);
+    return held;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ExporterAddress } from "./addresses.ts";
 import { backoffMs, lastGrowingAttempt } from "./backoff.ts";
 import { chooseExporter } from "./choose_exporter.ts";
-import { type Effect, type Instant, type Note, type SenderState, timings } from "./sender_state.ts";
+import { type Effect, type Instant, type Note, type SenderState, sendingRun, timings } from "./sender_state.ts";
 
 /**
  * How soon the next attempt follows: `now` to an exporter that has not failed since the last WELCOME, if there is
@@ -42,7 +42,7 @@ export function lostConnection(
 ): void {
   const { link } = state;
   if (!("address" in link)) throw new Error(`Cannot lose a connection in phase ${link.phase}`);
-  state.spool.rewind();
+  sendingRun(state).spool.rewind();
   state.avoided.add(link.address);
   const message = link.phase === "streaming" ? "session with exporter ended" : "cannot reach exporter";
   effects.push(note(when === "late" ? "error" : "warn", message, { address: link.address, reason }));
@@ -89,6 +89,26 @@ export function changeAddresses(
     case "stopped":
       break;
   }
+}
+
+/**
+ * Ends the runs of earlier starts of which nothing is left. The next one has an epoch of its own and so needs a
+ * session of its own, which is asked for at the same exporter at once.
+ */
+export function endEmptyRuns(state: SenderState, now: Instant, effects: Effect[]): void {
+  let ended = false;
+  for (let run = state.runs[0]; state.runs.length > 1 && run?.spool.isEmpty; run = state.runs[0]) {
+    state.runs.shift();
+    effects.push(note("info", "what an earlier start had left is delivered", { epoch: String(run.epoch) }));
+    effects.push({ type: "runEnded", epoch: run.epoch });
+    ended = true;
+  }
+  const { link } = state;
+  if (!ended || !("address" in link)) return;
+  effects.push({ type: "close", reason: "the next epoch begins" });
+  const { address } = link;
+  state.link = { phase: "connecting", address, deadlineMs: now.monotonicMs + timings.greetingMs };
+  effects.push({ type: "connect", address });
 }
 
 export function note(level: Note["level"], message: string, fields: Note["fields"]): Note {

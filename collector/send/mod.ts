@@ -9,5 +9,6 @@ export {
   fixedAddress,
   registryAddresses,
 } from "./addresses.ts";
+export { openDisk, type OpenedDisk } from "./disk/keeper.ts";
 export type { OutboundRecord, Outbox } from "./outbox.ts";
 export { defaultBudgetBytes, type Sender, type SenderOptions, type SenderStats, startSender } from "./sender.ts";

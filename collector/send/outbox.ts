@@ -2,7 +2,8 @@ import type { EncodedShape } from "../../core/protocol/shape.ts";
 
 /** Takes what was scraped and sees to it that the exporter gets it: numbered, kept until acknowledged, sent again. */
 export interface Outbox {
-  push(record: OutboundRecord): void;
+  /** Returns the sequence number that the record got. */
+  push(record: OutboundRecord): number;
 }
 
 export interface OutboundRecord {

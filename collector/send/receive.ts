@@ -7,16 +7,17 @@ import {
   decodeWelcome,
   SessionErrorCode,
 } from "../../core/protocol/session.ts";
-import { leave, note, type Return } from "./link.ts";
+import { endEmptyRuns, leave, note, type Return } from "./link.ts";
+import { lossReasons } from "./loss_reasons.ts";
 import {
   type Effect,
   type Greeting,
   type Instant,
   makeSession,
   type SenderState,
+  sendingRun,
   type Session,
 } from "./sender_state.ts";
-import { lossReasons } from "./spool.ts";
 import { transmit } from "./transmit.ts";
 
 /** As many UNKNOWNs in a row for one sequence as the exporter may send (docs/protocol.md, section 6). */
@@ -50,13 +51,14 @@ function receiveInGreeting(
   const { exporter } = welcome;
   const resumeAfter = Number(frame.id);
   // Dropping records which this collector never sent as acknowledged would lose them in silence.
-  if (resumeAfter > state.spool.highestSent) {
+  const { spool } = sendingRun(state);
+  if (resumeAfter > spool.highestSent) {
     const message = "another collector uses this identity and epoch: give each collector a name of its own";
-    effects.push(note("error", message, { address, exporter, sequence: resumeAfter, sent: state.spool.highestSent }));
+    effects.push(note("error", message, { address, exporter, sequence: resumeAfter, sent: spool.highestSent }));
     leave(state, `WELCOME of sequence ${resumeAfter}, which was never sent`, "late", now, effects);
     return;
   }
-  state.spool.acknowledge(resumeAfter);
+  spool.acknowledge(resumeAfter);
   const session = makeSession(greeting, welcome, now.monotonicMs);
   state.link = session;
   state.attempt = 0;
@@ -66,6 +68,7 @@ function receiveInGreeting(
   const { records } = state.spool.unacknowledged;
   effects.push(note("info", "session with exporter opened", { address, exporter, resumeAfter, records }));
   transmit(state, session, now, effects);
+  endEmptyRuns(state, now, effects);
 }
 
 function receiveInSession(state: SenderState, session: Session, frame: Frame, now: Instant, effects: Effect[]): void {
@@ -87,14 +90,16 @@ function receiveInSession(state: SenderState, session: Session, frame: Frame, no
       throw new MalformedError(`Cannot take frame of type ${frame.type} from an exporter`);
   }
   transmit(state, session, now, effects);
+  endEmptyRuns(state, now, effects);
 }
 
 function acknowledge(state: SenderState, sequence: number): void {
-  const { highestInFlight } = state.spool;
+  const { spool } = sendingRun(state);
+  const { highestInFlight } = spool;
   if (sequence > highestInFlight) {
     throw new MalformedError(`Cannot take ACK of sequence ${sequence}: only ${highestInFlight} was sent`);
   }
-  state.spool.acknowledge(sequence);
+  spool.acknowledge(sequence);
 }
 
 /** UNKNOWN: the exporter has discarded everything from a sequence on, since it lacks shapes. */
@@ -103,7 +108,8 @@ function sendAgain(state: SenderState, session: Session, frame: Frame, effects: 
   const count = session.unknown.sequence === sequence ? session.unknown.count + 1 : 1;
   session.unknown = { sequence, count };
   const missing = decodeUnknown(frame.body);
-  const record = state.spool.goBack(sequence);
+  const { spool } = sendingRun(state);
+  const record = spool.goBack(sequence);
   if (record === null) {
     throw new MalformedError(`Cannot go back to sequence ${sequence}: no scrapes are in flight there`);
   }
@@ -116,7 +122,7 @@ function sendAgain(state: SenderState, session: Session, frame: Frame, effects: 
       continue;
     }
     // Nobody will ever be able to decode the record, and it would hold up all that follow.
-    state.spool.giveUp(record, lossReasons.shapeMissing);
+    spool.giveUp(record, lossReasons.shapeMissing);
     effects.push(note("error", "record lost: it lacks a shape that its body refers to", { sequence, shape: id }));
     return;
   }

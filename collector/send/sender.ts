@@ -2,56 +2,74 @@ import { messageOf } from "../../core/errors.ts";
 import { type Frame, FrameError } from "../../core/protocol/frame.ts";
 import { FrameReader } from "../../core/protocol/frame_reader.ts";
 import type { CollectorIdentity } from "../../core/protocol/session.ts";
-import type { Connection, Env } from "../../core/runtime/env.ts";
+import type { ClientTls, Connection, Env } from "../../core/runtime/env.ts";
 import { parseAddress } from "../../core/runtime/system_net.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Registry } from "../../core/telemetry/metrics.ts";
 import type { AddressSource } from "./addresses.ts";
+import { type DiskCondition, DiskKeeper, type OpenedDisk, stretchOf } from "./disk/keeper.ts";
 import type { OutboundRecord, Outbox } from "./outbox.ts";
 import { reconnects, registerSenderMetrics } from "./sender_metrics.ts";
-import { type Effect, makeSenderState, type SenderEvent, type SenderState } from "./sender_state.ts";
+import { type Effect, isAllAcknowledged, makeSenderState, type SenderEvent, type SenderState } from "./sender_state.ts";
 import { step } from "./step.ts";
 
 export interface SenderOptions {
   readonly identity: CollectorIdentity;
   /** Number of this start of the collector: greater than that of any earlier one. */
   readonly epoch: bigint;
-  readonly token: string;
+  /** Shown to the exporter; a function is asked for each connection. */
+  readonly token: string | (() => string);
+  /** Asked for each connection; without it, or when it gives undefined, there is no TLS. */
+  readonly tls?: () => ClientTls | undefined;
   readonly addresses: AddressSource;
   readonly env: Pick<Env, "clock" | "net" | "random">;
   readonly log: Logger;
   readonly metrics: Registry;
-  /** Memory for what is not acknowledged, in bytes; beyond it the oldest that was not sent is lost. Default 256 MiB. */
+  /** Memory for what is not acknowledged, in bytes; beyond it the disk has it, or else the oldest goes. Default 64 MiB. */
   readonly budgetBytes?: number;
+  /** The spool on disk, which is the sender's from now on. Without it, what is not acknowledged ends with the process. */
+  readonly disk?: OpenedDisk;
 }
 
 export interface Sender extends Outbox {
   stats(): SenderStats;
   /** True once everything is acknowledged, false when that takes longer than `timeoutMs` or the sender is closed. */
   flush(timeoutMs: number): Promise<boolean>;
-  /** Ends the session at once; what is not acknowledged is gone with the process. Call `flush` before. */
+  /** Ends the session at once; what is not acknowledged stays on disk, if there is one. Call `flush` before. */
   close(): Promise<void>;
 }
 
-/** Pushed records = acknowledged + lost + unacknowledged, at every moment. */
+/** Recovered + made = acknowledged + lost + unacknowledged, at every moment, for records. */
 export interface SenderStats {
   /** In a session, that is, welcomed by an exporter. */
   readonly connected: boolean;
   /** The id of the session's exporter; "" without a session. */
   readonly exporter: string;
+  /** Held, in memory or on disk. */
   readonly unacknowledgedRecords: number;
+  /** Held on disk only. */
+  readonly onDiskRecords: number;
   /** Memory held: records, and the shapes that they share once. */
   readonly unacknowledgedBytes: number;
   readonly unacknowledgedSamples: number;
+  /** Left by earlier starts, and found at this one. */
+  readonly recoveredRecords: number;
+  /** Numbered by this start. */
+  readonly madeRecords: number;
   readonly acknowledgedRecords: number;
   readonly acknowledgedSamples: number;
   readonly lostRecords: number;
   readonly lostSamples: number;
+  readonly lostByReason: Readonly<Record<string, number>>;
+  /** `none` without one; `full` and `failed`: records are in memory only until it takes them again. */
+  readonly disk: DiskCondition | "none";
+  /** Of the files of the spool. */
+  readonly diskBytes: number;
   /** Sessions that were opened after the first. */
   readonly reconnects: number;
 }
 
-export const defaultBudgetBytes: number = 256 * 1024 * 1024;
+export const defaultBudgetBytes: number = 64 * 1024 * 1024;
 
 /** How long to wait before asking an address source again that failed. */
 const resubscribeMs = 5_000;
@@ -70,18 +88,31 @@ class SocketSender implements Sender {
   readonly #queue: SenderEvent[] = [];
   readonly #flushes = new Set<(everything: boolean) => void>();
   readonly #openConnections = new Set<object>();
+  readonly #keeper: DiskKeeper | null;
   #connection: Connection | null = null;
   #running = false;
   #cancelTimer = () => {};
   #unsubscribe = () => {};
   #cancelResubscribe = () => {};
+  #isDiskClosed = false;
   #closed: PromiseWithResolvers<void> | null = null;
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    const { identity, epoch, token, env, budgetBytes = defaultBudgetBytes } = options;
-    this.#state = makeSenderState({ identity, epoch, token, budgetBytes, random: env.random });
-    registerSenderMetrics(options.metrics, this.#state);
+    const { identity, epoch, token, env, disk, log, budgetBytes = defaultBudgetBytes } = options;
+    this.#state = makeSenderState({
+      identity,
+      epoch,
+      token: typeof token === "string" ? () => token : token,
+      budgetBytes,
+      random: env.random,
+      hasDisk: disk !== undefined,
+      recovered: disk?.runs.map(stretchOf) ?? [],
+    });
+    const onStored = () => this.#dispatch({ type: "stored" });
+    const { runs } = this.#state;
+    this.#keeper = disk === undefined ? null : new DiskKeeper({ disk, clock: env.clock, log, runs, onStored });
+    registerSenderMetrics(options.metrics, this.#state, this.#keeper);
   }
 
   start(): void {
@@ -91,15 +122,19 @@ class SocketSender implements Sender {
     );
   }
 
-  push(record: OutboundRecord): void {
+  push(record: OutboundRecord): number {
     this.#dispatch({ type: "push", record });
+    return this.#state.spool.lastSequence;
   }
 
   stats(): SenderStats {
-    const { link, spool } = this.#state;
+    const { link, spool, runs } = this.#state;
+    const { books } = spool;
+    const lostByReason: Record<string, number> = {};
     let lostRecords = 0;
     let lostSamples = 0;
-    for (const { records, samples } of spool.lost.values()) {
+    for (const [reason, { records, samples }] of books.lost) {
+      lostByReason[reason] = records;
       lostRecords += records;
       lostSamples += samples;
     }
@@ -107,18 +142,24 @@ class SocketSender implements Sender {
       connected: link.phase === "streaming",
       exporter: link.phase === "streaming" ? link.exporter : "",
       unacknowledgedRecords: spool.unacknowledged.records,
-      unacknowledgedBytes: spool.bytes,
+      onDiskRecords: runs.reduce((sum, run) => sum + run.spool.onDisk.records, 0),
+      unacknowledgedBytes: runs.reduce((sum, run) => sum + run.spool.bytes, 0),
       unacknowledgedSamples: spool.unacknowledged.samples,
+      recoveredRecords: books.recovered.records,
+      madeRecords: books.made.records,
       acknowledgedRecords: spool.acknowledged.records,
       acknowledgedSamples: spool.acknowledged.samples,
       lostRecords,
       lostSamples,
+      lostByReason,
+      disk: this.#keeper?.condition ?? "none",
+      diskBytes: this.#keeper?.bytes ?? 0,
       reconnects: reconnects(this.#state),
     };
   }
 
   flush(timeoutMs: number): Promise<boolean> {
-    if (this.#state.spool.isEmpty) return Promise.resolve(true);
+    if (isAllAcknowledged(this.#state)) return Promise.resolve(true);
     if (this.#closed !== null) return Promise.resolve(false);
     return new Promise((resolve) => {
       const finish = (everything: boolean) => {
@@ -135,12 +176,20 @@ class SocketSender implements Sender {
     if (this.#closed !== null) return this.#closed.promise;
     this.#closed = Promise.withResolvers();
     const { records, samples } = this.#state.spool.unacknowledged;
-    if (records > 0) this.#options.log.warn({ records, samples }, "closing the sender with unacknowledged records");
+    if (records > 0 && this.#keeper !== null) {
+      this.#options.log.info({ records, samples }, "unacknowledged records stay in the spool for the next start");
+    } else if (records > 0) {
+      this.#options.log.warn({ records, samples }, "closing the sender with unacknowledged records");
+    }
     this.#unsubscribe();
     this.#cancelResubscribe();
     this.#dispatch({ type: "stop" });
     for (const finish of this.#flushes) finish(false);
-    this.#settleClose();
+    const closingDisk = this.#keeper?.close() ?? Promise.resolve();
+    void closingDisk.then(() => {
+      this.#isDiskClosed = true;
+      this.#settleClose();
+    });
     return this.#closed.promise;
   }
 
@@ -158,7 +207,8 @@ class SocketSender implements Sender {
     } finally {
       this.#running = false;
     }
-    if (this.#state.spool.isEmpty) { for (const finish of this.#flushes) finish(true); }
+    this.#keeper?.poke();
+    if (this.#flushes.size > 0 && isAllAcknowledged(this.#state)) { for (const finish of this.#flushes) finish(true); }
   }
 
   #perform(effect: Effect): void {
@@ -174,6 +224,9 @@ class SocketSender implements Sender {
         break;
       case "timer":
         this.#setTimer(effect.atMs);
+        break;
+      case "runEnded":
+        this.#keeper?.endRun(effect.epoch);
         break;
       case "note":
         this.#options.log[effect.level](effect.fields, effect.message);
@@ -201,7 +254,7 @@ class SocketSender implements Sender {
           if (isCurrent()) this.#fail(error === null ? "closed by the exporter" : error.message);
           this.#settleClose();
         },
-      });
+      }, this.#options.tls?.());
       this.#connection = connection;
       this.#openConnections.add(key);
     } catch (error) {
@@ -252,6 +305,6 @@ class SocketSender implements Sender {
   }
 
   #settleClose(): void {
-    if (this.#openConnections.size === 0) this.#closed?.resolve();
+    if (this.#openConnections.size === 0 && this.#isDiskClosed) this.#closed?.resolve();
   }
 }

@@ -1,8 +1,15 @@
 import { Counter, Gauge, type Registry } from "../../core/telemetry/metrics.ts";
 import type { SenderState } from "./sender_state.ts";
 
+/** What the disk tells about itself. */
+export interface DiskReadings {
+  readonly bytes: number;
+  readonly condition: string;
+  readonly failures: number;
+}
+
 /** Shows the sender's own counts as metrics; they are read when somebody asks for them. */
-export function registerSenderMetrics(registry: Registry, state: SenderState): void {
+export function registerSenderMetrics(registry: Registry, state: SenderState, disk: DiskReadings | null): void {
   const registers = [registry];
   const { spool } = state;
   const gauge = (name: string, help: string, read: () => number) =>
@@ -30,7 +37,29 @@ export function registerSenderMetrics(registry: Registry, state: SenderState): v
     "Records held until the exporter acknowledges them.",
     () => spool.unacknowledged.records,
   );
-  gauge(`${prefix}_unacknowledged_bytes`, "Memory of the spool: records and the shapes they share.", () => spool.bytes);
+  gauge(
+    `${prefix}_unacknowledged_bytes`,
+    "Memory of the spool: records and the shapes they share.",
+    () => state.runs.reduce((sum, run) => sum + run.spool.bytes, 0),
+  );
+  gauge(
+    `${prefix}_spool_disk_records`,
+    "Records held on disk only.",
+    () => state.runs.reduce((sum, run) => sum + run.spool.onDisk.records, 0),
+  );
+  gauge(`${prefix}_spool_disk_bytes`, "Bytes of the spool's files.", () => disk?.bytes ?? 0);
+  gauge(
+    `${prefix}_spool_disk_ok`,
+    "1 while the spool's disk takes records, 0 while they are in memory only.",
+    () => disk === null || disk.condition !== "good" ? 0 : 1,
+  );
+  counter(`${prefix}_spool_disk_failures_total`, "Writes to the spool's disk that failed.", () => disk?.failures ?? 0);
+  counter(
+    `${prefix}_recovered_records_total`,
+    "Records that earlier starts have left on disk.",
+    () => spool.books.recovered.records,
+  );
+  counter(`${prefix}_made_records_total`, "Records that this start has numbered.", () => spool.books.made.records);
   counter(
     `${prefix}_sent_frames_total`,
     "Frames of records, losses and shapes written, repeats included.",

@@ -13,9 +13,12 @@ import type { Frame } from "../../core/protocol/frame.ts";
 import type { CollectorIdentity, Welcome } from "../../core/protocol/session.ts";
 import type { Random } from "../../core/runtime/env.ts";
 import type { ExporterAddress } from "./addresses.ts";
+import { makeBooks } from "./books.ts";
+import type { StoredStretch } from "./disk_zone.ts";
+import type { LossReason } from "./loss_reasons.ts";
 import type { OutboundRecord } from "./outbox.ts";
 import { SeenShapes } from "./seen_shapes.ts";
-import { type LossReason, Spool } from "./spool.ts";
+import { Spool } from "./spool.ts";
 
 export const timings = {
   /** Both for the connection itself and for the answer to HELLO. */
@@ -33,14 +36,33 @@ export const timings = {
 export interface SenderConfig {
   readonly identity: CollectorIdentity;
   readonly epoch: bigint;
-  readonly token: string;
+  readonly token: () => string;
+  /** Memory for what is not acknowledged. */
   readonly budgetBytes: number;
+  /** Whether there is a disk that must have a record before it is sent. Default false. */
+  readonly hasDisk?: boolean;
+  /** What earlier starts have left, oldest first: it is sent before anything new. */
+  readonly recovered?: readonly RecoveredStretch[];
   readonly random: Pick<Random, "float">;
+}
+
+export interface RecoveredStretch extends StoredStretch {
+  readonly epoch: bigint;
+  readonly bound: number;
+}
+
+/** One start of the collector, with its own sequence numbers. */
+export interface Run {
+  readonly epoch: bigint;
+  readonly spool: Spool;
 }
 
 export interface SenderState {
   readonly config: SenderConfig;
+  /** That of this start, into which records are pushed: the last of `runs`. */
   readonly spool: Spool;
+  /** Those that are still to be sent, oldest first. A session is always about the first. */
+  readonly runs: Run[];
   link: Link;
   addresses: readonly ExporterAddress[];
   /** Addresses that failed or refused us since the last WELCOME: others are tried first. */
@@ -104,6 +126,8 @@ export type SenderEvent =
   | { readonly type: "writable" }
   /** The connection failed or ended, and not by a `close` effect. */
   | { readonly type: "disconnected"; readonly reason: string }
+  /** The disk has something new: records are durable, or were read back. */
+  | { readonly type: "stored" }
   | { readonly type: "tick" }
   | { readonly type: "stop" };
 
@@ -116,6 +140,8 @@ export type Effect =
   | { readonly type: "close"; readonly reason: string }
   /** Send `tick` then, in place of the time that was set before; null: not at all. */
   | { readonly type: "timer"; readonly atMs: number | null }
+  /** All of a run of an earlier start is acknowledged: nobody needs it any more. */
+  | { readonly type: "runEnded"; readonly epoch: bigint }
   | Note;
 
 /** A line for the log. */
@@ -133,9 +159,19 @@ export interface Instant {
 }
 
 export function makeSenderState(config: SenderConfig): SenderState {
+  const books = makeBooks();
+  const { budgetBytes, hasDisk = false } = config;
+  const recovered = (config.recovered ?? []).map((stretch) => ({
+    epoch: stretch.epoch,
+    // Little of it is in memory at a time; the rest of the budget is for what comes new.
+    spool: new Spool({ budgetBytes: budgetBytes / 4, books, hasDisk, recovered: stretch }),
+  }));
+  const share = recovered.length === 0 ? 1 : 0.75;
+  const current = { epoch: config.epoch, spool: new Spool({ budgetBytes: budgetBytes * share, books, hasDisk }) };
   return {
     config,
-    spool: new Spool(config.budgetBytes),
+    spool: current.spool,
+    runs: [...recovered, current],
     link: { phase: "idle" },
     addresses: [],
     avoided: new Set(),
@@ -145,6 +181,18 @@ export function makeSenderState(config: SenderConfig): SenderState {
     sentFrames: 0,
     sessions: 0,
   };
+}
+
+/** The run that is sent now. */
+export function sendingRun(state: SenderState): Run {
+  const [run] = state.runs;
+  if (run === undefined) throw new Error("Cannot send: there is no run");
+  return run;
+}
+
+/** Nothing is held any more, of no run. */
+export function isAllAcknowledged({ runs }: Pick<SenderState, "runs">): boolean {
+  return runs.every(({ spool }) => spool.isEmpty);
 }
 
 /** A session that begins now. */

@@ -75,12 +75,18 @@ test("what is pushed arrives, is acknowledged and counted", async (context) => {
     connected: true,
     exporter: "exporter-0",
     unacknowledgedRecords: 0,
+    onDiskRecords: 0,
     unacknowledgedBytes: 0,
     unacknowledgedSamples: 0,
+    recoveredRecords: 0,
+    madeRecords: 51,
     acknowledgedRecords: 51,
     acknowledgedSamples: 150,
     lostRecords: 0,
     lostSamples: 0,
+    lostByReason: { "spool full": 0, "record too large": 0, "shape missing": 0, "spool damaged": 0 },
+    disk: "none",
+    diskBytes: 0,
     reconnects: 0,
   });
   const text = await metrics.metrics();

@@ -29,7 +29,7 @@ function lostOf(entry: Entry | undefined): Lost {
 
 /** Holds `count` records of about 1,400 bytes within 20,000. */
 function filled(count: number): Spool {
-  const spool = new Spool(20_000);
+  const spool = new Spool({ budgetBytes: 20_000 });
   for (let time = 1; time <= count; time++) spool.push(opaqueRecord(time, 1_100));
   return spool;
 }
@@ -85,21 +85,21 @@ test("records that were sent take at most half of the budget", () => {
 });
 
 test("a record that fits no frame or not the budget is lost at once, the others are not", () => {
-  const spool = new Spool(64 * 1024 * 1024);
+  const spool = new Spool({ budgetBytes: 64 * 1024 * 1024 });
   assert.equal(spool.push(opaqueRecord(1)), null);
   assert.equal(spool.push(opaqueRecord(2, frameBodyBytesMax + 1)), "record too large");
   assert.equal(spool.push(opaqueRecord(3, frameBodyBytesMax)), null);
   const entries = take(spool);
   assert.deepEqual(places(entries), ["1", "2-2", "3"]);
   assert.equal(lostOf(entries[1]).reason, "record too large");
-  const small = new Spool(2_000);
+  const small = new Spool({ budgetBytes: 2_000 });
   assert.equal(small.push(opaqueRecord(1)), null);
   assert.equal(small.push(opaqueRecord(2, 2_000)), "record too large");
   assert.equal(small.unacknowledged.records, 1);
 });
 
 test("losses for different reasons that become neighbours are one, with both reasons", () => {
-  const spool = new Spool(3_000);
+  const spool = new Spool({ budgetBytes: 3_000 });
   spool.push(opaqueRecord(1, 1_000));
   spool.push(opaqueRecord(2, 3_000));
   spool.push(opaqueRecord(3, 2_000));
@@ -112,7 +112,7 @@ test("losses for different reasons that become neighbours are one, with both rea
 });
 
 test("shapes are counted once, and held as long as a record refers to them", () => {
-  const spool = new Spool(1_000_000);
+  const spool = new Spool({ budgetBytes: 1_000_000 });
   spool.push(scrapeRecord(1, target, layout));
   const first = spool.bytes;
   spool.push(scrapeRecord(2, target, layout));
@@ -126,7 +126,7 @@ test("shapes are counted once, and held as long as a record refers to them", () 
 });
 
 test("acknowledging counts records and samples, and leaves what is not covered", () => {
-  const spool = new Spool(1_000_000);
+  const spool = new Spool({ budgetBytes: 1_000_000 });
   for (let time = 1; time <= 5; time++) spool.push(scrapeRecord(time, target, layout));
   take(spool);
   const before = spool.inFlightBytes;
@@ -141,7 +141,7 @@ test("acknowledging counts records and samples, and leaves what is not covered",
 });
 
 test("going back makes everything from there on be sent again", () => {
-  const spool = new Spool(1_000_000);
+  const spool = new Spool({ budgetBytes: 1_000_000 });
   for (let time = 1; time <= 4; time++) spool.push(scrapeRecord(time, target, layout));
   take(spool, 3);
   const bytes = spool.inFlightBytes;

@@ -1,6 +1,6 @@
 import { FrameType } from "../../core/protocol/frame.ts";
 import { encodeHello } from "../../core/protocol/session.ts";
-import { changeAddresses, connect, leave, lostConnection, note } from "./link.ts";
+import { changeAddresses, connect, endEmptyRuns, leave, lostConnection, note } from "./link.ts";
 import type { OutboundRecord } from "./outbox.ts";
 import { receive } from "./receive.ts";
 import {
@@ -9,6 +9,7 @@ import {
   nextDeadlineMs,
   type SenderEvent,
   type SenderState,
+  sendingRun,
   type Session,
   timings,
 } from "./sender_state.ts";
@@ -51,6 +52,10 @@ function handle(state: SenderState, event: SenderEvent, now: Instant, effects: E
     case "disconnected":
       if ("address" in link) lostConnection(state, event.reason, "soon", now, effects);
       break;
+    case "stored":
+      if (link.phase === "streaming") transmit(state, link, now, effects);
+      endEmptyRuns(state, now, effects);
+      break;
     case "tick":
       // It may be early for the deadline, which is then set once more.
       state.timerAtMs = null;
@@ -58,7 +63,7 @@ function handle(state: SenderState, event: SenderEvent, now: Instant, effects: E
       break;
     case "stop":
       if ("address" in link) effects.push({ type: "close", reason: "the collector stops" });
-      state.spool.rewind();
+      sendingRun(state).spool.rewind();
       state.link = { phase: "stopped" };
       state.timerAtMs = null;
       effects.push({ type: "timer", atMs: null });
@@ -74,15 +79,16 @@ function push(state: SenderState, record: OutboundRecord, now: Instant, effects:
     effects.push(note("warn", "records are being lost", { reason: lost, heldBytes: state.spool.bytes, budgetBytes }));
   }
   const { link } = state;
-  if (link.phase !== "streaming" || !state.spool.mayTake(link.windowBytes)) return;
+  if (link.phase !== "streaming" || !sendingRun(state).spool.mayTake(link.windowBytes)) return;
   if (record.body.length >= writeBytesMax) transmit(state, link, now, effects);
   else link.flushAtMs ??= now.monotonicMs + timings.flushMs;
 }
 
 function greet(state: SenderState, address: string, now: Instant, effects: Effect[]): void {
-  const { identity, epoch, token } = state.config;
+  const { identity, token } = state.config;
+  const { epoch, spool } = sendingRun(state);
   state.link = { phase: "greeting", address, deadlineMs: now.monotonicMs + timings.greetingMs, isBlocked: true };
-  const hello = encodeHello({ ...identity, epoch, token, nextSequence: state.spool.firstSequence });
+  const hello = encodeHello({ ...identity, epoch, token: token(), nextSequence: spool.firstSequence });
   writeControl(FrameType.hello, hello, now, effects);
 }
 

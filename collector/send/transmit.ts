@@ -1,6 +1,6 @@
 import { encodeFrame, FrameType, toNanoseconds } from "../../core/protocol/frame.ts";
 import { FrameBatch } from "./frame_batch.ts";
-import type { Effect, Instant, SenderState, Session } from "./sender_state.ts";
+import { type Effect, type Instant, type SenderState, sendingRun, type Session } from "./sender_state.ts";
 
 /** A write ends with the frame that takes it past this: large enough to be cheap, small enough to notice a slow peer. */
 export const writeBytesMax = 256 * 1024;
@@ -18,9 +18,10 @@ export function writeControl(type: number, body: Uint8Array, now: Instant, effec
 export function transmit(state: SenderState, session: Session, now: Instant, effects: Effect[]): void {
   if (session.blockedSinceMs !== null) return;
   session.flushAtMs = null;
+  const { spool } = sendingRun(state);
   const batch = new FrameBatch();
-  while (batch.bytes < writeBytesMax && state.spool.mayTake(session.windowBytes)) {
-    const entry = state.spool.take();
+  while (batch.bytes < writeBytesMax && spool.mayTake(session.windowBytes)) {
+    const entry = spool.take();
     for (const shape of entry.shapes) {
       if (!session.seen.add(shape)) continue;
       batch.add({ type: shape.frameType, id: 0n, timestampNs: toNanoseconds(now.wallMs), body: shape.body });

@@ -134,8 +134,8 @@ class HttpRegistration implements Registration {
   async #renew(): Promise<number> {
     const record = this.#record();
     if (this.#isAnnounced) {
-      const { cluster, namespace, instance, load } = record;
-      const answer = await this.#post(JSON.stringify({ cluster, namespace, instance, load }));
+      const { cluster, namespace, instance, load, ledger } = record;
+      const answer = await this.#post(JSON.stringify({ cluster, namespace, instance, load, ledger }));
       if (answer !== null) return periodOf(answer);
     }
     const answer = await this.#deps.requests.send({ method: "PUT", path: this.#path, body: JSON.stringify(record) });

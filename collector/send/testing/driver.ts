@@ -26,7 +26,7 @@ export class Driver {
   constructor(options: { budgetBytes?: number; random?: number[] } = {}) {
     const { budgetBytes = 1_000_000, random = [] } = options;
     const float = () => random.shift() ?? 0.5;
-    this.state = makeSenderState({ identity, epoch: 7n, token: "t", budgetBytes, random: { float } });
+    this.state = makeSenderState({ identity, epoch: 7n, token: () => "t", budgetBytes, random: { float } });
   }
 
   event(event: SenderEvent): void {
@@ -115,6 +115,8 @@ export class Driver {
         break;
       case "timer":
         this.#timerAtMs = effect.atMs;
+        break;
+      case "runEnded":
         break;
       case "note":
         this.notes.push(effect);

@@ -14,8 +14,11 @@ import { recordTimeMs } from "./records.ts";
 
 /** One place of an exporter's log. */
 export type Logged =
-  | { readonly kind: "data"; readonly sequence: number; readonly timestampMs: number }
-  | { readonly kind: "lost"; readonly first: number; readonly last: number; readonly records: number };
+  & { readonly epoch: bigint }
+  & (
+    | { readonly kind: "data"; readonly sequence: number; readonly timestampMs: number }
+    | { readonly kind: "lost"; readonly first: number; readonly last: number; readonly records: number }
+  );
 
 interface ModelSession {
   readonly send: (type: number, id: number, body?: Uint8Array) => void;
@@ -73,8 +76,9 @@ export class ModelExporter {
     this.durable.push(...this.#taken);
     this.#taken = [];
     const session = this.#session;
-    const last = this.#lastDurable();
-    if (!acknowledge || session === null || last <= session.acknowledged) return;
+    if (!acknowledge || session === null) return;
+    const last = this.#lastDurable(session.hello.epoch);
+    if (last <= session.acknowledged) return;
     session.acknowledged = last;
     while ((session.unacknowledged[0]?.last ?? Infinity) <= last) session.unacknowledged.shift();
     session.send(FrameType.ack, last);
@@ -118,7 +122,7 @@ export class ModelExporter {
       return;
     }
     this.fsync(false);
-    const last = this.#lastDurable();
+    const last = this.#lastDurable(hello.epoch);
     const expected = Math.max(hello.nextSequence, last + 1);
     const windowBytesMax = this.windowBytes;
     this.#session = {
@@ -156,6 +160,7 @@ export class ModelExporter {
         if (session.rewinding) return;
         this.#take(session, frame, {
           kind: "data",
+          epoch: session.hello.epoch,
           sequence: session.expected,
           timestampMs: recordTimeMs(frame.body),
         });
@@ -181,7 +186,7 @@ export class ModelExporter {
       return;
     }
     const timestampMs = recordTimeMs(frame.body, decodeScrapes(frame.body)[0]?.timestampMs);
-    this.#take(session, frame, { kind: "data", sequence, timestampMs });
+    this.#take(session, frame, { kind: "data", epoch: session.hello.epoch, sequence, timestampMs });
   }
 
   #takeLost(session: ModelSession, frame: Frame): void {
@@ -192,7 +197,7 @@ export class ModelExporter {
     }
     session.rewinding = false;
     const { firstSequence: first, lastSequence: last, records } = lost;
-    this.#take(session, frame, { kind: "lost", first, last, records });
+    this.#take(session, frame, { kind: "lost", epoch: session.hello.epoch, first, last, records });
   }
 
   #take(session: ModelSession, frame: Frame, logged: Logged): void {
@@ -218,8 +223,8 @@ export class ModelExporter {
     return [...missing];
   }
 
-  #lastDurable(): number {
-    const last = this.durable.at(-1);
+  #lastDurable(epoch: bigint): number {
+    const last = this.durable.findLast((logged) => logged.epoch === epoch);
     return last === undefined ? 0 : last.kind === "data" ? last.sequence : last.last;
   }
 }

@@ -1,0 +1,62 @@
+import { messageOf, UserError } from "../core/errors.ts";
+import type { Clock, FileSystem } from "../core/runtime/env.ts";
+import type { Logger } from "../core/telemetry/log.ts";
+
+const pollMs = 5000;
+
+/** A token that may change while the collector runs. */
+export interface Token {
+  current(): string;
+  close(): void;
+}
+
+/**
+ * The token that `text` is, or refers to: `env:NAME`, or `file:PATH`, which is read again every 5 s; a file that cannot
+ * be read later leaves the token as it was.
+ * @throws UserError when there is nothing where it refers to.
+ */
+export async function openToken(
+  text: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  deps: { readonly fs: Pick<FileSystem, "readFile">; readonly clock: Clock; readonly log: Logger },
+): Promise<Token> {
+  if (text.startsWith("env:")) {
+    const token = environment[text.slice(4)];
+    if (token === undefined || token === "") throw new UserError(`Cannot use --token "${text}": it is not set`);
+    return { current: () => token, close() {} };
+  }
+  if (!text.startsWith("file:")) return { current: () => text, close() {} };
+  const { fs, clock, log } = deps;
+  const read = async () => {
+    const token = new TextDecoder().decode(await fs.readFile(text.slice(5))).trim();
+    if (token === "") throw new Error("the file is empty");
+    return token;
+  };
+  let token: string;
+  try {
+    token = await read();
+  } catch (error) {
+    throw new UserError(`Cannot use --token "${text}": ${messageOf(error)}`, { cause: error });
+  }
+  let isClosed = false;
+  let lastProblem = "";
+  const poll = async () => {
+    try {
+      token = await read();
+      lastProblem = "";
+    } catch (error) {
+      const reason = messageOf(error);
+      if (reason !== lastProblem) log.error({ reason }, "the token stays as it was");
+      lastProblem = reason;
+    }
+    if (!isClosed) cancel = clock.after(pollMs, () => void poll());
+  };
+  let cancel = clock.after(pollMs, () => void poll());
+  return {
+    current: () => token,
+    close() {
+      isClosed = true;
+      cancel();
+    },
+  };
+}
