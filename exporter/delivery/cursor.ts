@@ -7,7 +7,7 @@
  *  idle -----------> reading <------ gathering <------------------ awaiting
  *                     |  ^  \_____________ nothing new _______________^
  *                     |  |
- *    chunk of batches |  | last batch settled: the cursor moves behind the chunk
+ *    chunk of batches |  | last batch settled, losses declared: the cursor moves behind the chunk
  *                     v  |                                                 retry
  *                   delivering <----------------- waited ----- backingOff <------ (from delivering)
  *                     |  ^
@@ -16,128 +16,25 @@
  *                    burying
  * ```
  *
- * A position is saved at most every second, and at the end: after a crash the records of that second come again.
+ * What the sink will never get is declared (phase `declaring`) before the cursor moves behind it. Position and books
+ * are saved together, at most every second, and at the end: after a crash the records of that second come again, and
+ * are not counted twice, since the counts go back with the position.
  */
 
-import type { Batch, Delivered, Rejected, Retry } from "../sink.ts";
+import { addNotes, addSettled, addTally, copyBooks, newNotes, newSettled, type Tally } from "../ledger/books.ts";
+import { contentOf } from "../ledger/loss.ts";
+import type { Delivered, Rejected, Retry } from "../sink.ts";
 import type { WalPosition } from "../wal/wal.ts";
 import { backoffMs } from "./backoff.ts";
 import { halveBatch } from "./batch.ts";
-
-/** What one read of the WAL gave, cut into batches. */
-export interface Chunk {
-  readonly batches: readonly Batch[];
-  readonly lostRecords: number;
-  /** Scrapes and records that could not be resolved. */
-  readonly unresolvedRecords: number;
-  readonly next: WalPosition;
-}
-
-export type CursorEvent =
-  | { readonly type: "start" }
-  /** `chunk` is null when there is nothing new. */
-  | { readonly type: "read"; readonly chunk: Chunk | null }
-  | { readonly type: "readFailed"; readonly reason: string }
-  | { readonly type: "changed" }
-  | { readonly type: "answered"; readonly answer: Delivered | Retry | Rejected }
-  | { readonly type: "buried"; readonly droppedLines: number }
-  | { readonly type: "waited" }
-  /** The sink broke its contract. */
-  | { readonly type: "failed"; readonly reason: string }
-  | { readonly type: "saveDue" }
-  | { readonly type: "saved" }
-  | { readonly type: "saveFailed"; readonly reason: string }
-  /** Deliver what is there, without waiting for anything, then end. */
-  | { readonly type: "stop" }
-  /** End after what is under way; the second time, at once. */
-  | { readonly type: "abort" };
-
-export type CursorEffect =
-  | { readonly type: "read" }
-  | { readonly type: "awaitChange" }
-  | { readonly type: "deliver"; readonly batch: Batch }
-  /** Keep the batch as dead letters. */
-  | { readonly type: "bury"; readonly batch: Batch; readonly reason: string }
-  | { readonly type: "wait"; readonly delayMs: number }
-  | { readonly type: "save"; readonly position: WalPosition }
-  | { readonly type: "saveLater"; readonly delayMs: number }
-  | { readonly type: "stopped" };
-
-export type CursorPhase =
-  | "idle"
-  | "reading"
-  | "awaiting"
-  | "gathering"
-  | "delivering"
-  | "backingOff"
-  | "burying"
-  | "failed"
-  | "closing"
-  | "stopped";
-
-/** Counts since the start of the process. */
-export interface CursorCounts {
-  deliveredSamples: number;
-  deliveredRecords: number;
-  notCarriedRecords: number;
-  retries: number;
-  rejectedSamples: number;
-  rejectedRecords: number;
-  /** Samples and records that were rejected and are not even in the dead-letter file. */
-  deadLettersDropped: number;
-  lostRecords: number;
-  unresolvedRecords: number;
-}
-
-export interface CursorState {
-  phase: CursorPhase;
-  /** Everything before it is settled for this sink; null begins at the oldest record. */
-  position: WalPosition | null;
-  chunk: Chunk | null;
-  /** The batches of the chunk that are not settled. */
-  queue: { readonly batch: Batch; readonly halvings: number }[];
-  /** Failed attempts since the last success. */
-  attempts: number;
-  stopping: "no" | "draining" | "now";
-  lastError: string | null;
-  readonly counts: CursorCounts;
-  readonly saving: { dirty: boolean; running: boolean; timer: boolean; lastMs: number };
-}
-
-export interface CursorContext {
-  readonly nowMs: number;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-}
+import { type Chunk, entriesOf, tallyOf } from "./chunk.ts";
+import type { CursorContext, CursorEffect, CursorEvent, CursorState } from "./cursor_state.ts";
+import { isBefore } from "./position.ts";
 
 const saveIntervalMs = 1000;
 const gatherMs = 100;
 /** A rejected batch is cut in halves at most so often: at most 2^10 pieces, and fewer than 2^11 deliveries. */
 const halvingsMax = 10;
-
-export function newCursor(position: WalPosition | null): CursorState {
-  return {
-    phase: "idle",
-    position,
-    chunk: null,
-    queue: [],
-    attempts: 0,
-    stopping: "no",
-    lastError: null,
-    counts: {
-      deliveredSamples: 0,
-      deliveredRecords: 0,
-      notCarriedRecords: 0,
-      retries: 0,
-      rejectedSamples: 0,
-      rejectedRecords: 0,
-      deadLettersDropped: 0,
-      lostRecords: 0,
-      unresolvedRecords: 0,
-    },
-    saving: { dirty: false, running: false, timer: false, lastMs: -Infinity },
-  };
-}
 
 /** Events that come too late for the phase, such as the answer to a delivery that was given up, change nothing. */
 export function step(state: CursorState, event: CursorEvent, context: CursorContext): CursorEffect[] {
@@ -153,11 +50,19 @@ export function step(state: CursorState, event: CursorEvent, context: CursorCont
     case "answered":
       return state.phase === "delivering" ? onAnswer(state, event.answer, context) : [];
     case "buried":
-      return state.phase === "burying" ? onBuried(state, event.droppedLines, context) : [];
+      return state.phase === "burying" ? onBuried(state, event.dropped, context) : [];
+    case "declared":
+      return state.phase === "declaring" ? onDeclared(state, context) : [];
+    case "declareFailed":
+      return state.phase === "declaring" ? onRetry(state, event, context) : [];
     case "waited":
       return state.phase === "backingOff" || state.phase === "gathering" ? proceed(state, context) : [];
     case "failed":
-      return state.phase === "delivering" || state.phase === "burying" ? onFailed(state, event.reason) : [];
+      return state.phase === "delivering" ? onAnswer(state, { outcome: "retry", ...event }, context) : [];
+    case "skip":
+      return onSkip(state, event.to, context);
+    case "resent":
+      return onResent(state, event.tally, context);
     case "saveDue":
       state.saving.timer = false;
       return scheduleSave(state, context);
@@ -174,9 +79,16 @@ export function step(state: CursorState, event: CursorEvent, context: CursorCont
 
 /** Does the next thing: deliver a batch, or settle the chunk and read on. */
 function proceed(state: CursorState, context: CursorContext): CursorEffect[] {
-  const [queued] = state.queue;
   const effects: CursorEffect[] = [];
-  if (queued === undefined && state.chunk !== null) effects.push(...settleChunk(state, state.chunk, context));
+  if (state.chunk !== null && mustDrop(state, state.chunk)) dropQueue(state, state.chunk);
+  const [queued] = state.queue;
+  if (queued === undefined && state.chunk !== null) {
+    if (state.losses.length > 0) {
+      state.phase = "declaring";
+      return [{ type: "declare", losses: state.losses }];
+    }
+    effects.push(...settleChunk(state, state.chunk, context));
+  }
   if (state.stopping === "now") return [...effects, ...finish(state)];
   if (queued !== undefined) {
     state.phase = "delivering";
@@ -187,10 +99,70 @@ function proceed(state: CursorState, context: CursorContext): CursorEffect[] {
 }
 
 function settleChunk(state: CursorState, chunk: Chunk, context: CursorContext): CursorEffect[] {
+  const { books, partial } = state;
+  addSettled(books.settled, partial.settled);
+  addSettled(books.settled, chunk.settled);
+  addNotes(books.notes, partial.notes);
+  addTally(books.notes.declared, chunk.declared);
+  books.notes.leftOut.samples += chunk.leftOutSamples;
+  books.firstEntry += chunk.renumberedEntries;
+  state.partial = { settled: newSettled(), notes: newNotes() };
+  for (const one of chunk.progress) state.progress.raise(one);
   state.chunk = null;
-  state.position = chunk.next;
-  state.counts.lostRecords += chunk.lostRecords;
-  state.counts.unresolvedRecords += chunk.unresolvedRecords;
+  moveTo(state, chunk.next);
+  return scheduleSave(state, context);
+}
+
+function moveTo(state: CursorState, position: WalPosition): void {
+  state.position = position;
+  state.saving.dirty = true;
+  if (state.skipTo === null || isBefore(position, state.skipTo)) return;
+  state.skipTo = null;
+  // The log waits for it.
+  state.saving.lastMs = -Infinity;
+}
+
+/** Whether the log lets go of the chunk. */
+function mustDrop(state: CursorState, chunk: Chunk): boolean {
+  const { skipTo, position } = state;
+  if (skipTo === null || !isBefore(position, skipTo)) return false;
+  if (!isBefore(skipTo, chunk.next)) return true;
+  // The chunk reaches beyond: nothing of it is lost when the segments that go hold no entries for it. Else, as where
+  // the old segment ends in damage, all of it is, which happens once in a blue moon and is declared.
+  if (position.entry !== skipTo.entry) return true;
+  moveTo(state, skipTo);
+  return false;
+}
+
+function dropQueue(state: CursorState, chunk: Chunk): void {
+  const lost = contentOf(entriesOf(state.queue.map(({ batch }) => batch)));
+  state.queue = [];
+  if (lost.entries === 0) return;
+  addTally(state.partial.settled.lostRetention, lost);
+  state.losses = [...state.losses, {
+    reason: "retention",
+    detail: state.lastError ?? "",
+    firstSegment: state.position.segment,
+    lastSegment: chunk.next.segment,
+    fromEntry: state.position.entry,
+    toEntry: chunk.next.entry,
+    ...lost,
+  }];
+}
+
+function onDeclared(state: CursorState, context: CursorContext): CursorEffect[] {
+  state.losses = [];
+  return proceed(state, context);
+}
+
+function onSkip(state: CursorState, to: WalPosition, context: CursorContext): CursorEffect[] {
+  if (!isBefore(state.position, to)) return [];
+  if (state.skipTo === null || isBefore(state.skipTo, to)) state.skipTo = to;
+  return state.phase === "backingOff" && state.queue.length > 0 ? proceed(state, context) : [];
+}
+
+function onResent(state: CursorState, tally: Readonly<Tally>, context: CursorContext): CursorEffect[] {
+  addTally(state.books.notes.resent, tally);
   state.saving.dirty = true;
   return scheduleSave(state, context);
 }
@@ -198,7 +170,8 @@ function settleChunk(state: CursorState, chunk: Chunk, context: CursorContext): 
 function onRead(state: CursorState, chunk: Chunk | null, context: CursorContext): CursorEffect[] {
   if (chunk !== null) {
     state.chunk = chunk;
-    state.queue = chunk.batches.map((batch) => ({ batch, halvings: 0 }));
+    state.queue = chunk.batches.map((batch) => ({ batch, halvings: 0, tried: false }));
+    state.losses = [...chunk.losses];
     return proceed(state, context);
   }
   if (state.stopping !== "no") return finish(state);
@@ -220,15 +193,15 @@ function onAnswer(
 ): CursorEffect[] {
   switch (answer.outcome) {
     case "delivered":
-      state.counts.deliveredSamples += answer.samples;
-      state.counts.deliveredRecords += answer.records;
-      state.counts.notCarriedRecords += answer.notCarriedRecords ?? 0;
+      countDelivered(state, answer);
       state.attempts = 0;
       state.lastError = null;
-      state.queue.shift();
+      state.alarm = false;
       return proceed(state, context);
     case "retry":
-      state.counts.retries++;
+      state.retries++;
+      state.alarm = answer.alarm === true;
+      markTried(state);
       return onRetry(state, answer, context);
     case "rejected":
       break;
@@ -236,14 +209,35 @@ function onAnswer(
   return onRejected(state, answer.reason, context);
 }
 
+/** How many entries there were is known here; of the samples the sink tells. */
+function countDelivered(state: CursorState, answer: Delivered): void {
+  const delivered = state.queue.shift();
+  if (delivered === undefined) throw new Error("Cannot count delivery: no batch is being delivered");
+  const { settled, notes } = state.partial;
+  const { entries } = tallyOf(delivered.batch);
+  const notCarried = Math.min(entries, Math.max(0, answer.notCarriedRecords ?? 0));
+  const taken = { entries: entries - notCarried, samples: answer.samples };
+  addTally(settled.delivered, taken);
+  settled.notCarried.entries += notCarried;
+  notes.leftOut.samples += (answer.rejectedSamples ?? 0) + (answer.notCarriedSamples ?? 0);
+  if (delivered.tried) addTally(notes.redelivered, taken);
+}
+
+/** Nobody knows whether the destination took it before the attempt failed. */
+function markTried(state: CursorState): void {
+  const [first] = state.queue;
+  if (first !== undefined && !first.tried) state.queue[0] = { ...first, tried: true };
+}
+
 function onRetry(
   state: CursorState,
   failure: { readonly reason: string; readonly afterMs?: number },
   context: CursorContext,
 ): CursorEffect[] {
-  if (state.stopping !== "no") return finish(state);
   state.lastError = failure.reason;
+  if (state.stopping !== "no") return finish(state);
   state.attempts++;
+  if (state.queue.length > 0 && state.skipTo !== null) return proceed(state, context);
   state.phase = "backingOff";
   return [{ type: "wait", delayMs: backoffMs(state.attempts, context.random(), failure.afterMs) }];
 }
@@ -253,29 +247,23 @@ function onRejected(state: CursorState, reason: string, context: CursorContext):
   if (refused === undefined) throw new Error("Cannot reject: no batch is being delivered");
   state.lastError = reason;
   state.attempts = 0;
+  state.alarm = false;
   const halves = refused.halvings < halvingsMax ? halveBatch(refused.batch) : null;
   if (halves !== null) {
-    state.queue.splice(0, 1, ...halves.map((batch) => ({ batch, halvings: refused.halvings + 1 })));
+    const { tried } = refused;
+    state.queue.splice(0, 1, ...halves.map((batch) => ({ batch, halvings: refused.halvings + 1, tried })));
     return proceed(state, context);
   }
   state.phase = "burying";
   return [{ type: "bury", batch: refused.batch, reason }];
 }
 
-function onBuried(state: CursorState, droppedLines: number, context: CursorContext): CursorEffect[] {
+function onBuried(state: CursorState, dropped: Readonly<Tally>, context: CursorContext): CursorEffect[] {
   const buried = state.queue.shift();
   if (buried === undefined) throw new Error("Cannot settle dead letters: no batch was rejected");
-  state.counts.rejectedSamples += buried.batch.sampleCount;
-  state.counts.rejectedRecords += buried.batch.scrapes.length + buried.batch.opaque.length;
-  state.counts.deadLettersDropped += droppedLines;
+  addTally(state.partial.settled.rejected, tallyOf(buried.batch));
+  addTally(state.partial.notes.deadLettersDropped, dropped);
   return proceed(state, context);
-}
-
-function onFailed(state: CursorState, reason: string): CursorEffect[] {
-  state.lastError = reason;
-  if (state.stopping !== "no") return finish(state);
-  state.phase = "failed";
-  return [];
 }
 
 function onStop(state: CursorState, context: CursorContext): CursorEffect[] {
@@ -298,25 +286,27 @@ function isWaiting({ phase }: CursorState): boolean {
 
 /** Nothing is under way that would end in an event. */
 function isStill({ phase }: CursorState): boolean {
-  return phase === "idle" || phase === "failed";
+  return phase === "idle";
 }
 
 function scheduleSave(state: CursorState, context: CursorContext): CursorEffect[] {
-  const { saving, position } = state;
-  if (!saving.dirty || saving.running || saving.timer || position === null || isClosing(state)) return [];
+  const { saving } = state;
+  if (!saving.dirty || saving.running || isClosing(state)) return [];
   const delayMs = saving.lastMs + saveIntervalMs - context.nowMs;
   if (delayMs > 0) {
+    if (saving.timer) return [];
     saving.timer = true;
     return [{ type: "saveLater", delayMs }];
   }
   saving.lastMs = context.nowMs;
-  return [save(state, position)];
+  return [save(state)];
 }
 
-function save(state: CursorState, position: WalPosition): CursorEffect {
+function save(state: CursorState): CursorEffect {
   state.saving.dirty = false;
   state.saving.running = true;
-  return { type: "save", position };
+  const { position, books, progress } = state;
+  return { type: "save", account: { position, books: copyBooks(books), origins: progress.list() } };
 }
 
 function onSaveEnded(
@@ -342,7 +332,7 @@ function finish(state: CursorState): CursorEffect[] {
   if (state.phase === "stopped") return [];
   state.phase = "closing";
   if (state.saving.running) return [];
-  if (state.saving.dirty && state.position !== null) return [save(state, state.position)];
+  if (state.saving.dirty) return [save(state)];
   return stopped(state);
 }
 

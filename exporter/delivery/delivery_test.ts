@@ -5,10 +5,13 @@ import { MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { Registry } from "../../core/telemetry/metrics.ts";
+import { newBooks } from "../ledger/books.ts";
+import { readRoutes } from "../routing/routes.ts";
 import type { Batch, DeliveryOutcome, Sink } from "../sink.ts";
 import { testOpaque, testScrapeOf } from "../sinks/batch_testing.ts";
 import { CursorFile } from "./cursor_file.ts";
-import { type Delivery, slowestPosition, startDelivery } from "./delivery.ts";
+import { type Delivery, startDelivery } from "./delivery.ts";
+import { slowestPosition } from "./position.ts";
 import { MemoryWal, testOrigin } from "./wal_testing.ts";
 
 const graceMs = 5000;
@@ -97,7 +100,7 @@ test("stopping delivers what is in the log, and the next start goes on behind it
   const delivery = start(setting, first);
   await delivery.stop(graceMs);
   assert.deepEqual(first.times, [1, 2, 3]);
-  assert.deepEqual(setting.wal.trims.at(-1), { segment: 1, offset: 3 });
+  assert.deepEqual(setting.wal.trims.at(-1), { segment: 1, offset: 3, entry: 3 });
   appendTimes(setting.wal, 4);
   const second = new TestSink("a");
   await start({ ...setting, metrics: new Registry() }, second).stop(graceMs);
@@ -126,7 +129,8 @@ test("a dead sink holds up no other, and gets everything when it is back", async
   const [stats] = delivery.stats();
   assert.equal(stats?.lastError, "HTTP 503");
   assert.ok((stats?.retries ?? 0) >= 3 && (stats?.lagBytes ?? 0) > 0);
-  assert.equal(stats?.position, null);
+  assert.deepEqual(stats?.position, { segment: 1, offset: 0, entry: 0 });
+  assert.equal(stats?.heldRecords, 3);
   dead.answer = taken;
   await dead.until(() => dead.times.length === 3);
   await delivery.stop(graceMs);
@@ -137,18 +141,18 @@ test("a dead sink holds up no other, and gets everything when it is back", async
 test("the log is trimmed no further than the slowest sink has saved", async () => {
   const setting = settingOf();
   const [dead, live] = [new TestSink("dead"), new TestSink("live")];
-  await new CursorFile("/data/cursors", "dead", setting.fs).write({ segment: 1, offset: 1 });
+  const position = { segment: 1, offset: 1, entry: 1 };
+  const account = { position, books: newBooks(1, 0), origins: [] };
+  await new CursorFile("/data/cursors", "dead", setting.fs).write(account, 1);
   dead.answer = () => ({ outcome: "retry", reason: "HTTP 503" });
   appendTimes(setting.wal, 1, 2, 3);
   const delivery = start(setting, dead, live);
   await live.until(() => live.times.length === 3);
   await delivery.stop(graceMs);
-  assert.deepEqual(setting.wal.trims, [{ segment: 1, offset: 1 }]);
-  assert.equal(
-    slowestPosition([{ segment: 1, offset: 9 }, { segment: 1, offset: 8 }, { segment: 2, offset: 0 }])?.offset,
-    8,
-  );
-  assert.equal(slowestPosition([{ segment: 1, offset: 9 }, null]), null);
+  assert.deepEqual(setting.wal.trims, [position]);
+  const at = (segment: number, offset: number) => ({ segment, offset, entry: 0 });
+  assert.equal(slowestPosition([at(1, 9), at(1, 8), at(2, 0)])?.offset, 8);
+  assert.equal(slowestPosition([at(1, 9), null]), null);
   assert.equal(slowestPosition([]), null);
 });
 
@@ -165,10 +169,7 @@ test("refused records become dead letters, the others of their batch arrive", as
   assert.deepEqual([stats?.deliveredSamples, stats?.rejectedSamples, stats?.rejectedRecords], [8, 2, 1]);
   const text = new TextDecoder().decode(await setting.fs.readFile("/data/dead-letter/tsdb.jsonl"));
   const letters = text.trimEnd().split("\n").map((line): { reason: string; timestampMs: number } => JSON.parse(line));
-  assert.deepEqual(
-    letters.map(({ reason, timestampMs }) => [reason, timestampMs]),
-    [["HTTP 400: old", 3], ["HTTP 400: old", 3]],
-  );
+  assert.deepEqual(letters.map(({ reason, timestampMs }) => [reason, timestampMs]), [["HTTP 400: old", 3]]);
 });
 
 test("batches respect the sink's maximum of samples", async () => {
@@ -216,7 +217,7 @@ test("a log that cannot be read for a while is read on where it was", async () =
   assert.equal(setting.wal.openReaders, 0);
 });
 
-test("a sink that throws is stopped, and the others go on", async () => {
+test("a sink that throws is tried again, and the others go on", async () => {
   const setting = settingOf();
   const [broken, live] = [new TestSink("broken"), new TestSink("live")];
   broken.answer = () => Promise.reject(new TypeError("defect"));
@@ -224,7 +225,7 @@ test("a sink that throws is stopped, and the others go on", async () => {
   appendTimes(setting.wal, 1, 2);
   await live.until(() => live.times.length === 2);
   await delivery.stop(graceMs);
-  assert.equal(broken.batches.length, 1);
+  assert.ok(broken.batches.length >= 1);
   assert.equal(delivery.stats()[0]?.lastError, "defect");
 });
 
@@ -279,4 +280,64 @@ test("what happens to a sink shows in the metrics", async () => {
     assert.match(text, /^bcs_metric_exporter_sink_rejected_samples_total\{sink="a"\} 0$/m);
     assert.match(text, /^bcs_metric_exporter_sink_lag_bytes\{sink="a"\} 0$/m);
   }
+});
+
+test("a dead, a slow and a good sink do not disturb each other, and their books say where everything is", async () => {
+  const setting = settingOf();
+  const [dead, slow, good] = [new TestSink("dead"), new TestSink("slow"), new TestSink("good")];
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => open = resolve);
+  dead.answer = () => ({ outcome: "retry", reason: "HTTP 401", alarm: true });
+  slow.answer = async (batch) => {
+    await gate;
+    return taken(batch);
+  };
+  const delivery = start(setting, dead, slow, good);
+  appendTimes(setting.wal, 1, 2, 3);
+  await good.until(() => good.times.length === 3);
+  await dead.until(() => dead.batches.length > 1);
+  const outcome = () =>
+    delivery.books().map(({ books, heldEntries }) => [books.settled.delivered.entries, heldEntries]);
+  assert.deepEqual(outcome(), [[0, 3], [0, 3], [3, 0]]);
+  assert.deepEqual(delivery.stats().map(({ alarm }) => alarm), [true, false, false]);
+  assert.match(await setting.metrics.metrics(), /^bcs_metric_exporter_sink_alarm\{sink="dead"\} 1$/m);
+  open();
+  await slow.until(() => slow.times.length === 3);
+  await delivery.stop(graceMs);
+  assert.deepEqual(outcome(), [[0, 3], [3, 0], [3, 0]]);
+});
+
+test("dead letters are sent again beside what is delivered, and counted", async () => {
+  const setting = settingOf();
+  const sink = new TestSink("tsdb");
+  sink.answer = () => ({ outcome: "rejected", reason: "HTTP 400" });
+  appendTimes(setting.wal, 1, 2);
+  const delivery = start(setting, sink);
+  await sink.until(() => sink.batches.length === 3);
+  sink.answer = taken;
+  appendTimes(setting.wal, 3);
+  await sink.until(() => sink.times.includes(3));
+  assert.equal((await delivery.deadLetters("tsdb"))?.length, 2);
+  const result = await delivery.resend("tsdb");
+  assert.deepEqual(result?.delivered, { entries: 2, samples: 4 });
+  assert.deepEqual(sink.times, [3, 1, 2]);
+  assert.equal(delivery.resend("none"), null);
+  await delivery.stop(graceMs);
+  const { settled, notes } = delivery.books()[0]?.books ?? {};
+  assert.deepEqual([settled?.rejected.entries, notes?.resent.entries, settled?.delivered.entries], [2, 2, 1]);
+});
+
+test("what no route leads to a sink is settled for it, and no loss", async () => {
+  const setting = settingOf();
+  const sink = new TestSink("a");
+  const env = { clock: systemEnv.clock, random: systemEnv.random, fs: setting.fs };
+  appendTimes(setting.wal, 1, 2);
+  const routes = readRoutes({ sinks: [{ name: "a" }], routes: [{ match: { namespace: "bank" }, sinks: ["a"] }] }, "");
+  const log = makeLogger("test", "silent");
+  const { wal, metrics } = setting;
+  const delivery = startDelivery({ wal, sinks: [sink], routes, dataDir: "/data", env, log, metrics });
+  await delivery.stop(graceMs);
+  const [books] = delivery.books();
+  assert.deepEqual([sink.batches.length, books?.heldEntries], [0, 0]);
+  assert.deepEqual(books?.books.settled.notRouted, { entries: 2, samples: 4 });
 });

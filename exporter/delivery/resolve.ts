@@ -2,65 +2,82 @@ import { messageOf } from "../../core/errors.ts";
 import { MalformedError } from "../../core/protocol/bytes.ts";
 import { decodeScrapes, type Scrape } from "../../core/protocol/scrapes.ts";
 import type { Block, ContentId, Layout, Shape, Target } from "../../core/protocol/shape.ts";
+import type { LostEntry } from "../ledger/loss.ts";
 import type { OpaqueRecord, ResolvedScrape } from "../sink.ts";
-import type { OpaqueWalRecord, ScrapesRecord, ShapeTable, WalRecord } from "../wal/wal.ts";
+import { entryCount } from "../wal/entries.ts";
+import type { LostRecord, OpaqueWalRecord, ScrapesRecord, ShapeTable, WalRecord } from "../wal/wal.ts";
 
 /** What the records of the WAL mean to a sink. */
 export interface Resolved {
   readonly scrapes: readonly ResolvedScrape[];
   readonly opaque: readonly OpaqueRecord[];
-  /** Records that their collectors declared lost. */
-  readonly lostRecords: number;
-  /** Why records or scrapes could not be used, one text for each. None of these can happen but for a defect of ours. */
+  /** What collectors declared lost. */
+  readonly declared: readonly LostRecord[];
+  /** Entries that could not be used. None of them should be there but for a defect of ours. */
+  readonly unresolved: readonly LostEntry[];
+  /** Why, one text for each record or scrape. */
   readonly defects: readonly string[];
+}
+
+interface Resolving {
+  readonly scrapes: ResolvedScrape[];
+  readonly unresolved: LostEntry[];
+  readonly defects: string[];
 }
 
 /**
  * Decodes records and looks up the shapes that they refer to. Bodies of opaque records are handed on as views.
- * What cannot be resolved is left out and told in `defects`.
+ * What cannot be resolved is left out and told in `unresolved` and `defects`.
  */
 export function resolveRecords(records: readonly WalRecord[], shapes: Pick<ShapeTable, "get">): Resolved {
-  const scrapes: ResolvedScrape[] = [];
+  const resolving: Resolving = { scrapes: [], unresolved: [], defects: [] };
   const opaque: OpaqueRecord[] = [];
-  const defects: string[] = [];
-  let lostRecords = 0;
+  const declared: LostRecord[] = [];
   for (const record of records) {
     switch (record.kind) {
       case "scrapes":
-        resolveBody(record, shapes, scrapes, defects);
+        resolveBody(record, shapes, resolving);
         break;
       case "opaque":
         opaque.push(resolveOpaque(record));
         break;
       case "lost":
-        lostRecords += record.lost.records;
+        declared.push(record);
         break;
     }
   }
-  return { scrapes, opaque, lostRecords, defects };
+  return { ...resolving, opaque, declared };
 }
 
-function resolveBody(
-  record: ScrapesRecord,
-  shapes: Pick<ShapeTable, "get">,
-  scrapes: ResolvedScrape[],
-  defects: string[],
-): void {
-  const where = `record ${record.sequence} of ${record.origin.namespace}/${record.origin.name}`;
+function resolveBody(record: ScrapesRecord, shapes: Pick<ShapeTable, "get">, resolving: Resolving): void {
+  const { scrapes, unresolved, defects } = resolving;
+  const { origin, sequence } = record;
+  const where = `record ${sequence} of ${origin.namespace}/${origin.name}`;
   try {
     for (const scrape of decodeScrapes(record.body)) {
-      const resolved = resolveScrape(scrape, shapes);
-      if (typeof resolved === "string") defects.push(`${where}: ${resolved}`);
-      else scrapes.push(resolved);
+      const resolved = resolveScrape(scrape, shapes, record);
+      if (typeof resolved !== "string") {
+        scrapes.push(resolved);
+        continue;
+      }
+      defects.push(`${where}: ${resolved}`);
+      unresolved.push({ origin, sequence, samples: scrape.values.length, timestampMs: scrape.timestampMs });
     }
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     defects.push(`${where}: ${messageOf(error)}`);
+    // The log counted it by the number in front of it.
+    const lost: LostEntry = { origin, sequence, samples: 0, timestampMs: null };
+    for (let count = entryCount(record); count > 0; count--) unresolved.push(lost);
   }
 }
 
 /** The scrape with its shapes, or why there is none. */
-function resolveScrape(scrape: Scrape, shapes: Pick<ShapeTable, "get">): ResolvedScrape | string {
+function resolveScrape(
+  scrape: Scrape,
+  shapes: Pick<ShapeTable, "get">,
+  { origin, sequence }: ScrapesRecord,
+): ResolvedScrape | string {
   const target = shapes.get(scrape.targetId);
   if (!isKind(target, "target")) return missing("target", scrape.targetId);
   const layout = shapes.get(scrape.layoutId);
@@ -77,7 +94,7 @@ function resolveScrape(scrape: Scrape, shapes: Pick<ShapeTable, "get">): Resolve
   if (seriesCount !== values.length) {
     return `${values.length} values for ${seriesCount} series of layout "${layout.id}"`;
   }
-  return { target, layout, blocks, timestampMs, values, sampleTimesMs };
+  return { target, layout, blocks, timestampMs, values, sampleTimesMs, origin, sequence };
 }
 
 function isKind<K extends Shape["kind"]>(shape: Shape | undefined, kind: K): shape is ShapeOfKind[K] {
@@ -100,6 +117,8 @@ function resolveOpaque(record: OpaqueWalRecord): OpaqueRecord {
     dataId: record.id === 0n ? ownDataId(record.body) : Number(record.id),
     timestampMs: Number(record.timestampNs / 1_000_000n),
     record: record.body,
+    origin: record.origin,
+    sequence: record.sequence,
   };
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import type { Listener } from "../../core/runtime/env.ts";
 import { serveHttp } from "../../core/runtime/http.ts";
+import { addsUp, serviceLedger } from "../../core/telemetry/ledger_answer.ts";
 import { type ExportedSample, readExported } from "../support/sink_files.ts";
 import {
   applicationYaml,
@@ -55,6 +56,14 @@ suite("an exporter that is killed", () => {
       assert.deepEqual(gaps, targets.map(() => []), String(error));
     });
     assert.ok(wanted.every((count) => count >= kills), "the kills came in mid-stream");
+    const ledger = serviceLedger.parse(await (await fetch(`${system.serviceUrl}/v1/ledger`)).json());
+    const exporters = JSON.stringify(ledger.exporters);
+    assert.deepEqual([ledger.balanced, ledger.complete, ledger.unreachable], [true, true, []], exporters);
+    assert.deepEqual(ledger.sinks.map(addsUp), ledger.sinks.map(() => true), exporters);
+    const [sink] = ledger.sinks;
+    const scraped = wanted.reduce((sum, count) => sum + count, 0);
+    assert.ok(sink !== undefined && sink.delivered >= scraped, `${sink?.delivered} of ${scraped} are in the books`);
+    assert.deepEqual([sink.lost, sink.rejected, sink.declared], [0, 0, 0], exporters);
   });
 
   async function countSamples(): Promise<ExportedSample[]> {
