@@ -1,18 +1,27 @@
 import { join } from "node:path";
 import type { Registry as ServiceRegistry } from "../core/registry/records.ts";
-import type { Env, SocketAddress } from "../core/runtime/env.ts";
+import type { Clock, Env, Listener, SocketAddress } from "../core/runtime/env.ts";
 import { serveHttp } from "../core/runtime/http.ts";
 import { formatAddress } from "../core/runtime/system_net.ts";
+import { registerTlsMetrics, type TlsFiles } from "../core/runtime/tls_files.ts";
 import type { Readiness } from "../core/telemetry/health.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Registry } from "../core/telemetry/metrics.ts";
+import { openAccess } from "./access/access.ts";
+import { type Security, serverTls } from "./access/security.ts";
 import { exporterRecord } from "./announce.ts";
+import { positionsOnRecord } from "./delivery/cursor_file.ts";
 import { type Delivery, startDelivery } from "./delivery/delivery.ts";
+import { retentionDefault, type RetentionLimits } from "./delivery/retention.ts";
 import { exporterRoutes, type ExporterStatus } from "./http.ts";
 import { type Ingest, startIngest } from "./ingest/server.ts";
+import { ledgerRoutes } from "./ledger/routes.ts";
+import type { Route } from "./routing/routes.ts";
 import type { Sink } from "./sink.ts";
+import { tailRoutes } from "./tail/routes.ts";
 import { openWal } from "./wal/file_wal.ts";
-import { type Wal, WalClosedError } from "./wal/wal.ts";
+import { type OpaqueWalRecord, type Wal, WalClosedError } from "./wal/wal.ts";
+import { registerWalMetrics } from "./wal/wal_metrics.ts";
 
 /** What the sinks get, after the last record was taken, to take what is still pending. */
 const sinkGraceMs = 5000;
@@ -27,8 +36,16 @@ export interface ExporterOptions {
   readonly http: SocketAddress;
   /** At least one. The exporter closes them. */
   readonly sinks: readonly Sink[];
+  /** What goes to which sink. Default: everything to all of them. */
+  readonly routes?: readonly Route[] | null;
+  /** Default: 10 GiB and 7 days. */
+  readonly retention?: RetentionLimits;
   /** Null: the exporter does not announce itself. */
   readonly registry: ServiceRegistry | null;
+  /** Who may connect, and by which certificate. Default: everybody, without TLS. */
+  readonly security?: Security;
+  /** What all collectors together may have sent without an acknowledgement. Default 64 MiB. */
+  readonly ingestBytes?: number;
   readonly env: Env;
   readonly log: Logger;
   readonly metrics: Registry;
@@ -69,15 +86,39 @@ export async function startExporter(options: ExporterOptions): Promise<Exporter>
   const readiness = () => readinessOf(running, stopping !== null);
   // Closed in the reverse order: what takes data goes first, what tells of it last.
   await using started = new AsyncDisposableStack();
-  const http = await serveHttp(options.http, exporterRoutes({ metrics, readiness, status }).fetch);
+  const { access, tls } = options.security ?? { access: openAccess, tls: null };
+  const take = (record: OpaqueWalRecord) => running === null ? null : running.ingest.take(record);
+  const app = exporterRoutes({ metrics, readiness, status, access, host: options.http.host, clock: env.clock, take });
+  const { host } = options.http;
+  const authenticated = access.required;
+  app.route("/", ledgerRoutes({ name, clock: env.clock, host, authenticated, parts: () => running }));
+  const tails = tailRoutes({ wal: () => running?.wal ?? null, clock: env.clock, log });
+  app.route("/", tails.app);
+  const http = await serveHttp(options.http, app.fetch, tls === null ? undefined : serverTls(tls.content, "http"));
   started.defer(() => http.close());
-  const wal = await openWal({ dir: join(dataDir, "wal"), env, log, onFailure: failure.resolve });
+  const names = sinks.map((sink) => sink.name);
+  const knownPositions = await positionsOnRecord(join(dataDir, "cursors"), names, env.fs);
+  const wal = await openWal({ dir: join(dataDir, "wal"), env, log, knownPositions, onFailure: failure.resolve });
   started.defer(() => wal.close());
-  const delivery = startDelivery({ wal, sinks, dataDir, env, log, metrics });
+  started.defer(() => tails.close());
+  registerWalMetrics(metrics, () => wal.stats());
+  const { routes = null, retention = retentionDefault } = options;
+  const delivery = startDelivery({ wal, sinks, routes, retention, dataDir, env, log, metrics });
   // A start that fails, as its port is in use, is told at once.
   started.defer(() => delivery.stop(running === null ? 0 : sinkGraceMs));
-  const ingest = await startIngest({ env, log, metrics, wal, address: options.listen, exporter: name });
+  const ingest = await startIngest({
+    env,
+    log,
+    metrics,
+    wal,
+    address: options.listen,
+    exporter: name,
+    access,
+    tls: tls === null ? undefined : serverTls(tls.content, "frames"),
+    ...(options.ingestBytes === undefined ? {} : { ingestBytes: options.ingestBytes }),
+  });
   started.defer(() => ingest.stop());
+  if (tls !== null) started.defer(renewWith(tls, ingest, http, metrics, env.clock));
   const parts: Running = { wal, delivery, ingest };
   running = parts;
   await announce(options, parts, http.address, started);
@@ -92,8 +133,17 @@ export async function startExporter(options: ExporterOptions): Promise<Exporter>
   };
 }
 
+/** Shows renewed certificates on both ports. Returns what ends that. */
+function renewWith(tls: TlsFiles, ingest: Ingest, http: Listener, metrics: Registry, clock: Clock): () => void {
+  registerTlsMetrics(metrics, "exporter", tls, clock);
+  return tls.onRenew((content) => {
+    ingest.renewTls(serverTls(content, "frames"));
+    http.renewTls(serverTls(content, "http"));
+  });
+}
+
 async function announce(
-  { registry, name, cluster, env }: ExporterOptions,
+  { registry, name, cluster, env, security, retention = retentionDefault }: ExporterOptions,
   { ingest, wal, delivery }: Running,
   http: SocketAddress,
   started: AsyncDisposableStack,
@@ -104,11 +154,15 @@ async function announce(
     cluster,
     frames: ingest.address,
     http,
+    scheme: security?.tls ? "https" : "http",
+    draining: () => ingest.draining,
     instance: Buffer.from(env.random.bytes(8)).toString("hex"),
     clock: env.clock,
     ingest: () => ingest.stats(),
     wal: () => wal.stats(),
     lagBytes: () => Math.max(0, ...delivery.stats().map((sink) => sink.lagBytes)),
+    queueAgeMs: () => Math.max(0, ...delivery.stats().map((sink) => sink.oldestHeldAgeMs)),
+    retentionBytes: retention.bytes,
   });
   const registration = await registry.register(record);
   started.defer(() => registration.close());

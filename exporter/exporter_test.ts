@@ -25,14 +25,14 @@ async function temporaryFolder(context: TestContext): Promise<string> {
   return folder;
 }
 
-function start(dataDir: string, changes: Partial<ExporterOptions> = {}): Promise<Exporter> {
-  return startExporter({
+async function start(dataDir: string, changes: Partial<ExporterOptions> = {}): Promise<Exporter> {
+  return await startExporter({
     name: "exporter-0",
     cluster: "c1",
     dataDir,
     listen: anyPort,
     http: anyPort,
-    sinks: readSinks({}, "", { env: systemEnv, dataDir, log, variables: {} }),
+    sinks: await readSinks({}, "", { env: systemEnv, dataDir, log, variables: {} }),
     registry: null,
     env: systemEnv,
     log,

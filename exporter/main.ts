@@ -8,9 +8,13 @@ import { parseAddress } from "../core/runtime/system_net.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
+import { openSecurity } from "./access/security.ts";
 import { startExporter } from "./exporter.ts";
 import { exporterCommand } from "./options.ts";
+import { readRoutes } from "./routing/routes.ts";
 import { readSinks } from "./sinks/mod.ts";
+
+export { inspectWal } from "./wal/inspect.ts";
 
 type Options = typeof exporterCommand.options;
 
@@ -26,16 +30,23 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function run({ values, config, configPath }: ReadOptions<Options>, stop: AbortSignal): Promise<void> {
   const log = makeLogger("exporter", values.logLevel);
   const env = systemEnv;
-  const sinks = readSinks(config, configPath, { env, dataDir: values.data, log, variables: process.env });
+  const routes = readRoutes(config, configPath);
+  const sinks = await readSinks(config, configPath, { env, dataDir: values.data, log, variables: process.env });
   await using opened = new AsyncDisposableStack();
   const registry = await openRegistry(values, log, opened);
+  const addresses = { listen: parseAddress(values.listen), http: parseAddress(values.http) };
+  const { clock, fs } = env;
+  const security = await openSecurity(values, addresses, { fs, clock, log, variables: process.env }, opened);
   const exporter = await startExporter({
     name: values.name,
     cluster: values.cluster,
     dataDir: values.data,
-    listen: parseAddress(values.listen),
-    http: parseAddress(values.http),
+    ...addresses,
+    security,
+    ingestBytes: values.ingestMemory,
     sinks,
+    routes,
+    retention: { bytes: values.retentionBytes, ageMs: values.retentionAge * 1000 },
     registry,
     env,
     log,

@@ -3,6 +3,15 @@ import { z } from "zod";
 import { nameProblem } from "../core/config/names.ts";
 import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import type { CommandDefinition, OptionDefinitions } from "../core/options.ts";
+import { retentionDefault } from "./delivery/retention.ts";
+import { ingestBytesDefault } from "./ingest/limits.ts";
+
+const switchSchema = z.union([z.boolean(), z.stringbool()], { error: "must be true or false" }).default(false);
+
+function pemOption(help: string) {
+  const schema = z.string().min(1, { error: "must name a file" }).optional();
+  return { value: "FILE", help: `${help} (PEM)`, schema } as const;
+}
 
 const options = {
   data: {
@@ -17,7 +26,7 @@ const options = {
   },
   http: {
     value: "HOST:PORT",
-    help: "address of /metrics, /healthz, /readyz and /v1/status",
+    help: "address of /metrics, /healthz, /readyz, /v1/status and the export route",
     schema: addressText.default("127.0.0.1:7072"),
   },
   volume: {
@@ -35,6 +44,37 @@ const options = {
     value: "CLUSTER",
     help: "cluster that the exporter is announced for",
     schema: z.union([z.literal(""), safeNameText], { error: "must be a cluster's name" }).default(""),
+  },
+  ingestMemory: {
+    value: "BYTES",
+    help: "what all collectors together may have sent without an acknowledgement",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(64 * 1024).default(ingestBytesDefault),
+  },
+  tlsCert: pemOption("certificate of both ports, followed by those between it and its CA; read anew when it changes"),
+  tlsKey: pemOption("the certificate's key"),
+  tlsClientCa: pemOption("CA of the collectors' certificates, which they must show then (mutual TLS)"),
+  tokens: {
+    value: "FILE",
+    help: "YAML file of the tokens that collectors and HTTP clients must show; read anew when it changes",
+    schema: z.string().min(1, { error: "must name a file" }).optional(),
+  },
+  oldClients: {
+    help: "serve clients of the original system, which have no tokens, in spite of --tokens or --tls-client-ca",
+    schema: switchSchema,
+  },
+  allowInsecure: {
+    help: "listen on other addresses than loopback without tokens and client certificates",
+    schema: switchSchema,
+  },
+  retentionBytes: {
+    value: "BYTES",
+    help: "size of the write-ahead log at which its oldest part goes, delivered or not; what is lost is declared",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(1).default(retentionDefault.bytes),
+  },
+  retentionAge: {
+    value: "SECONDS",
+    help: "age of records at which they go, delivered or not; what is lost is declared",
+    schema: z.coerce.number({ error: "must be a number of seconds" }).min(1).default(retentionDefault.ageMs / 1000),
   },
   logLevel: logLevelOption,
 } as const satisfies OptionDefinitions;

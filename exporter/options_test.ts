@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { nameProblem } from "../core/config/names.ts";
 import { OptionError, readOptions } from "../core/options.ts";
+import { retentionDefault } from "./delivery/retention.ts";
 import { defaultName, exporterCommand } from "./options.ts";
 
 test("only the data folder has to be given", async () => {
@@ -19,6 +20,15 @@ test("only the data folder has to be given", async () => {
     volume: undefined,
     store: undefined,
     cluster: "",
+    ingestMemory: 64 * 1024 * 1024,
+    tlsCert: undefined,
+    tlsKey: undefined,
+    tlsClientCa: undefined,
+    tokens: undefined,
+    oldClients: false,
+    allowInsecure: false,
+    retentionBytes: retentionDefault.bytes,
+    retentionAge: retentionDefault.ageMs / 1000,
     logLevel: "info",
   });
   await assert.rejects(readOptions(exporterCommand, [], {}), /Cannot do without --data/);
@@ -35,6 +45,17 @@ test("a wrong value is refused with the option's name", async () => {
   await check("--cluster", "a/b");
   await check("--log-level", "loud");
   await check("--volume", "");
+  await check("--tokens", "");
+  await check("--ingest-memory", "1 MiB");
+});
+
+test("a switch is a flag without a value, and true or false elsewhere", async () => {
+  const read = async (argv: string[], env: Record<string, string>) =>
+    (await readOptions(exporterCommand, ["--data", "d", ...argv], env)).values.allowInsecure;
+  assert.equal(await read(["--allow-insecure"], {}), true);
+  assert.equal(await read([], { BCS_METRIC_ALLOW_INSECURE: "true" }), true);
+  assert.equal(await read([], { BCS_METRIC_ALLOW_INSECURE: "false" }), false);
+  await assert.rejects(read([], { BCS_METRIC_ALLOW_INSECURE: "perhaps" }), OptionError);
 });
 
 test("the configuration file may hold sinks", async (context) => {

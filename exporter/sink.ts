@@ -1,4 +1,5 @@
 import type { Block, Layout, Target } from "../core/protocol/shape.ts";
+import type { Origin } from "./wal/wal.ts";
 
 /**
  * A destination. Every sink has its own cursor in the WAL, so a slow or dead one holds back no other.
@@ -27,8 +28,16 @@ export interface Batch {
   readonly sampleCount: number;
 }
 
+/** Where something in the log came from. */
+export interface Sourced {
+  /** Absent for what no collector sent, or that comes from the dead letters. */
+  readonly origin?: Origin | null;
+  /** Of the record that it stood in, within its origin; several scrapes may share it. 0 without an origin. */
+  readonly sequence?: number;
+}
+
 /** A scrape with the shapes that it refers to. */
-export interface ResolvedScrape {
+export interface ResolvedScrape extends Sourced {
   readonly target: Target;
   readonly layout: Layout;
   /** The layout's blocks, in order; their series are those of `values`. */
@@ -41,7 +50,7 @@ export interface ResolvedScrape {
 }
 
 /** A record of type 1 or 3, handed on as it came. */
-export interface OpaqueRecord {
+export interface OpaqueRecord extends Sourced {
   readonly frameType: number;
   readonly dataId: number;
   readonly timestampMs: number;
@@ -57,8 +66,14 @@ export interface Delivered {
   readonly samples: number;
   /** Scrapes and opaque records taken. */
   readonly records: number;
-  /** Opaque records that this kind of sink cannot carry. Default 0. */
+  /** Scrapes and opaque records that this kind of sink cannot carry: not among `records`. Default 0. */
   readonly notCarriedRecords?: number;
+  /** Samples that it cannot carry, such as NaN in JSON: not among `samples`. Default 0. */
+  readonly notCarriedSamples?: number;
+  /** Samples that the destination refused while it took the others, and will never take: not among `samples`. Default 0. */
+  readonly rejectedSamples?: number;
+  /** Why; the destination's own words. */
+  readonly rejectedReason?: string;
 }
 
 /** Try the same records again, after `afterMs` when the destination said so. */
@@ -66,6 +81,8 @@ export interface Retry {
   readonly outcome: "retry";
   readonly reason: string;
   readonly afterMs?: number;
+  /** A human has to mend it: the destination refuses our credentials, or its address is wrong. */
+  readonly alarm?: boolean;
 }
 
 /**
@@ -75,4 +92,6 @@ export interface Retry {
 export interface Rejected {
   readonly outcome: "rejected";
   readonly reason: string;
+  /** `old`: the destination has it already, as after a redelivery, or something newer. Nobody can tell which. */
+  readonly kind?: "old";
 }

@@ -1,7 +1,7 @@
 import { errorCode, messageOf } from "../../core/errors.ts";
 import { FileMissingError, type FileSystem } from "../../core/runtime/env.ts";
 import type { Batch, DeliveryOutcome, Sink } from "../sink.ts";
-import { JsonLines } from "./json_lines.ts";
+import { encodedLines, JsonLines } from "./json_lines.ts";
 import { RotatingFile } from "./rotating_file.ts";
 
 export interface FileSinkOptions {
@@ -33,7 +33,7 @@ export function createFileSink(options: FileSinkOptions): Sink {
     type: "file",
     async deliver(batch: Batch, signal: AbortSignal): Promise<DeliveryOutcome> {
       try {
-        await file.append(encoded(lines, batch), signal);
+        await file.append(encodedLines(lines, batch), signal);
       } catch (error) {
         if (signal.aborted) return { outcome: "retry", reason: "stopped" };
         if (!isFileError(error)) throw error;
@@ -43,21 +43,6 @@ export function createFileSink(options: FileSinkOptions): Sink {
     },
     close: () => file.close(),
   };
-}
-
-const textEncoder = new TextEncoder();
-const writeCharacters = 256 * 1024;
-
-/** Joins short texts, so that many small scrapes are not as many writes. */
-function* encoded(lines: JsonLines, batch: Batch): Generator<Uint8Array> {
-  let text = "";
-  for (const piece of lines.of(batch)) {
-    text += piece.text;
-    if (text.length < writeCharacters) continue;
-    yield textEncoder.encode(text);
-    text = "";
-  }
-  if (text !== "") yield textEncoder.encode(text);
 }
 
 /** The file system failed, as opposed to our own code. */

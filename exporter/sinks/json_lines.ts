@@ -69,6 +69,20 @@ export class JsonLines {
   }
 }
 
+const textEncoder = new TextEncoder();
+
+/** The lines of a batch as bytes, in pieces of whole lines: short texts are joined, so that they are few writes. */
+export function* encodedLines(lines: JsonLines, batch: Batch): Generator<Uint8Array> {
+  let text = "";
+  for (const piece of lines.of(batch)) {
+    text += piece.text;
+    if (text.length < pieceCharacters) continue;
+    yield textEncoder.encode(text);
+    text = "";
+  }
+  if (text !== "") yield textEncoder.encode(text);
+}
+
 function lineTail(timestampMs: number, end: string): string {
   return `,"timestampMs":${timestampMs}${end}`;
 }

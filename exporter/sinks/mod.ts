@@ -12,40 +12,47 @@ const sinkHead = z.looseObject({ name: z.string(), type: z.string() });
 /**
  * Makes the sinks that the `sinks` of an exporter's configuration lists; without that key, one of type `file`.
  * `configPath` is the file it was read from ("" for none): errors name it, and relative paths start from its directory.
- * Nothing is opened or connected until the first batch.
+ * No destination is asked for anything until the first batch; a sink that listens does so from now on, and a module is
+ * loaded.
  * @throws UserError when an option is wrong, a type is not known, a name is not safe or taken, two sinks would write to
  *   one directory, a secret is not set, or `routes` is there: routing comes later, and every sink gets everything.
  */
-export function readSinks(config: unknown, configPath: string, deps: SinkDeps): Sink[] {
+export async function readSinks(config: unknown, configPath: string, deps: SinkDeps): Promise<Sink[]> {
   const where = configPath === "" ? "the configuration" : `"${configPath}"`;
-  const { sinks, routes } = z.looseObject({}).parse(config ?? {});
-  if (routes !== undefined) {
-    throw new UserError(
-      `Cannot use routes of ${where}: routing is not there yet, every sink gets everything; remove it`,
-    );
-  }
+  const { sinks } = z.looseObject({}).parse(config ?? {});
   const listed = sinks === undefined ? [{ name: "file", type: "file" }] : sinks;
   if (!Array.isArray(listed) || listed.length === 0) {
     throw new UserError(`Cannot use sinks of ${where}: expected a list with at least one of {name, type, …}`);
   }
   const context: SinkContext = { ...deps, configDir: configPath === "" ? "." : dirname(configPath) };
   const drafts: SinkDraft[] = [];
-  return listed.map((one: unknown, index) => {
+  for (const [index, one] of listed.entries()) {
     try {
       const next = readDraft(one, context);
       checkDistinct(next, drafts);
       drafts.push(next);
-      return next;
     } catch (error) {
       throw sinkError(error, one, index, where);
     }
-  }).map((one, index) => {
+  }
+  return await createAll(drafts, (error, index) => sinkError(error, listed[index], index, where));
+}
+
+/** All of the sinks or none: when one cannot be made, those that were are closed. */
+async function createAll(
+  drafts: readonly SinkDraft[],
+  explain: (error: unknown, index: number) => unknown,
+): Promise<Sink[]> {
+  const sinks: Sink[] = [];
+  for (const [index, draft] of drafts.entries()) {
     try {
-      return one.create();
+      sinks.push(await draft.create());
     } catch (error) {
-      throw sinkError(error, listed[index], index, where);
+      await Promise.all(sinks.map((sink) => sink.close()));
+      throw explain(error, index);
     }
-  });
+  }
+  return sinks;
 }
 
 function readDraft(config: unknown, context: SinkContext): SinkDraft {

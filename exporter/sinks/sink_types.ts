@@ -3,12 +3,21 @@ import { z } from "zod";
 import type { Env } from "../../core/runtime/env.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Sink } from "../sink.ts";
+import { bkdataType } from "./bkdata/sink.ts";
+import { bkmonitorType } from "./bkmonitor/sink.ts";
 import { createFileSink, filesMaxDefault, rotateBytesDefault } from "./file_sink.ts";
-import { remoteWriteSchema, requestHeaders, type Variables } from "./remote_write/options.ts";
+import { openHttpClient, type Variables } from "./http/mod.ts";
+import { moduleType } from "./module/sink.ts";
+import { natsType } from "./nats/sink.ts";
+import { otlpSchema } from "./otlp/options.ts";
+import { createOtlpSink } from "./otlp/sink.ts";
+import { pullType } from "./pull/sink.ts";
+import { remoteWriteSchema } from "./remote_write/options.ts";
 import { createRemoteWriteSink } from "./remote_write/sink.ts";
+import { stdoutType } from "./stdout/sink.ts";
 
 export interface SinkDeps {
-  readonly env: Pick<Env, "clock" | "fs">;
+  readonly env: Pick<Env, "clock" | "fs" | "net">;
   /** The exporter's data folder: a file sink without `path` writes to `export` in it. */
   readonly dataDir: string;
   readonly log: Logger;
@@ -22,12 +31,12 @@ export interface SinkContext extends SinkDeps {
 }
 
 /** A kind of sink: the schema of its options, and how one is made of them. */
-interface SinkType<Options> {
+export interface SinkType<Options> {
   readonly schema: z.ZodType<Options>;
   /** What no two sinks may share, such as a directory; null when there is no such thing. */
   place(options: Options, context: SinkContext): string | null;
   /** @throws RangeError when an option cannot be used in this environment. */
-  create(options: Options, context: SinkContext): Sink;
+  create(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }
 
 const fileSchema = z.strictObject({
@@ -51,10 +60,22 @@ const fileType: SinkType<z.output<typeof fileSchema>> = {
 const remoteWriteType: SinkType<z.output<typeof remoteWriteSchema>> = {
   schema: remoteWriteSchema,
   place: () => null,
-  create(options, { env, log, variables }) {
-    const { name, url, timeoutMs, samplesMax } = options;
-    const headers = requestHeaders(options, variables);
-    return createRemoteWriteSink({ name, url, headers, timeoutMs, samplesMax, clock: env.clock, log });
+  async create(options, context) {
+    const { name, protocol, samplesMax } = options;
+    const { env: { clock }, log } = context;
+    const client = await openHttpClient(options, context);
+    return createRemoteWriteSink({ name, client, protocol, samplesMax, clock, log });
+  },
+};
+
+const otlpType: SinkType<z.output<typeof otlpSchema>> = {
+  schema: otlpSchema,
+  place: () => null,
+  async create(options, context) {
+    const { name, compression, samplesMax, resourceLabels } = options;
+    const { env: { clock }, log } = context;
+    const client = await openHttpClient(options, context);
+    return createOtlpSink({ name, client, compression, samplesMax, resourceLabels, clock, log });
   },
 };
 
@@ -62,13 +83,20 @@ const remoteWriteType: SinkType<z.output<typeof remoteWriteSchema>> = {
 export interface SinkDraft {
   readonly name: string;
   readonly place: string | null;
-  create(): Sink;
+  create(): Sink | Promise<Sink>;
 }
 
 /** The kinds of sink that a configuration can name. Each throws ZodError for wrong options. */
 export const sinkTypes: Readonly<Record<string, (config: unknown, context: SinkContext) => SinkDraft>> = {
   file: (config, context) => draft(fileType, config, context),
+  otlp: (config, context) => draft(otlpType, config, context),
   remote_write: (config, context) => draft(remoteWriteType, config, context),
+  bkdata: (config, context) => draft(bkdataType, config, context),
+  bkmonitor: (config, context) => draft(bkmonitorType, config, context),
+  module: (config, context) => draft(moduleType, config, context),
+  nats: (config, context) => draft(natsType, config, context),
+  pull: (config, context) => draft(pullType, config, context),
+  stdout: (config, context) => draft(stdoutType, config, context),
 };
 
 function draft<Options extends { name: string }>(

@@ -12,7 +12,8 @@ export interface DecodedSample {
   readonly timestampMs: number;
 }
 
-interface Field {
+/** One field of a message: the number of a varint, or the bytes of anything else. */
+export interface Field {
   readonly number: number;
   readonly varint: bigint;
   readonly bytes: Uint8Array;
@@ -39,7 +40,7 @@ function decodeLabel(bytes: Uint8Array): [string, string] {
   return [utf8.decode(name.bytes), utf8.decode(value.bytes)];
 }
 
-function decodeSample(bytes: Uint8Array): DecodedSample {
+export function decodeSample(bytes: Uint8Array): DecodedSample {
   const [value, time] = fieldsOf(bytes);
   if (value?.number !== 1 || time?.number !== 2) throw new Error("Cannot decode Sample: expected value and timestamp");
   const view = new DataView(value.bytes.buffer, value.bytes.byteOffset, 8);
@@ -50,7 +51,7 @@ function decodeSample(bytes: Uint8Array): DecodedSample {
   };
 }
 
-function fieldsOf(bytes: Uint8Array): Field[] {
+export function fieldsOf(bytes: Uint8Array): Field[] {
   const fields: Field[] = [];
   let offset = 0;
   function varint(): bigint {

@@ -1,6 +1,6 @@
 import type { Batch, OpaqueRecord, ResolvedScrape } from "../../sink.ts";
 import { BlockCache } from "../block_cache.ts";
-import { expandRecord } from "./expand.ts";
+import { expandRecord } from "../expand.ts";
 import { fitsTemplate, RequestBuffer, seriesStart } from "./request_buffer.ts";
 import { buildTemplate, encodeLabels, type SeriesTemplate } from "./template.ts";
 
@@ -18,11 +18,18 @@ export interface WriteRequest {
   readonly samples: number;
 }
 
+/** Turns batches into the bodies of requests; one for each version of the protocol. */
+export interface WriteEncoder {
+  /** Opaque records of the last batch that were left out, in whole or in part. */
+  readonly notCarriedRecords: number;
+  requests(batch: Batch): Iterable<WriteRequest>;
+}
+
 /**
  * Encodes batches as WriteRequests. Each sample is a TimeSeries of its own, as Prometheus itself sends them; scrapes
  * go in the order of their times, so that the samples of a series are in time order within and across requests.
  */
-export class RequestEncoder {
+export class RequestEncoder implements WriteEncoder {
   readonly #options: EncoderOptions;
   readonly #templates: BlockCache<SeriesTemplate>;
   readonly #buffer = new RequestBuffer();
@@ -33,7 +40,6 @@ export class RequestEncoder {
     this.#templates = new BlockCache(options.cacheBytesMax, buildTemplate);
   }
 
-  /** Opaque records of the last batch that were left out, in whole or in part. */
   get notCarriedRecords(): number {
     return this.#notCarriedRecords;
   }
@@ -124,7 +130,7 @@ export class RequestEncoder {
 }
 
 /** A late record, which its collector held back, may stand behind newer ones of the same target. */
-function inTimeOrder(scrapes: readonly ResolvedScrape[]): readonly ResolvedScrape[] {
+export function inTimeOrder(scrapes: readonly ResolvedScrape[]): readonly ResolvedScrape[] {
   const sorted = scrapes.every((scrape, index) => index === 0 || scrapes[index - 1]!.timestampMs <= scrape.timestampMs);
   return sorted ? scrapes : scrapes.toSorted((a, b) => a.timestampMs - b.timestampMs);
 }

@@ -1,56 +1,70 @@
-import type { Rejected, Retry } from "../../sink.ts";
+import type { Rejected } from "../../sink.ts";
+import { type Answer, describeAnswer, outcomeOf, type RequestOutcome } from "../http/mod.ts";
 
-/** What the destination answered to one request. */
-export interface Answer {
-  readonly status: number;
-  readonly retryAfter: string | null;
-  /** The beginning of the answer's body. */
-  readonly body: Uint8Array;
-}
-
-export type RequestOutcome = { readonly outcome: "delivered" } | Retry & { readonly alarm?: boolean } | Rejected;
-
-/** How long to leave a destination alone that a human must mend: its credentials or its address are wrong. */
-const mendPauseMs = 60_000;
-const reasonBytesMax = 256;
+/** What became of one write request. */
+export type WriteOutcome =
+  | Exclude<RequestOutcome, { readonly outcome: "delivered" }>
+  | { readonly outcome: "delivered"; readonly samples: number; readonly rejectedReason?: string }
+  /** The destination does not know this version of the protocol. */
+  | { readonly outcome: "unsupported"; readonly reason: string };
 
 /**
- * What becomes of a request (remote write 1.0):
- *
- * | answer                  | outcome                                                      |
- * | ----------------------- | ------------------------------------------------------------ |
- * | 2xx                     | delivered                                                    |
- * | 429                     | retry, after `Retry-After` when there is one                 |
- * | 5xx                     | retry, likewise                                              |
- * | 401, 403                | retry in a minute, with an alarm: the credentials are wrong  |
- * | 3xx                     | retry in a minute, with an alarm: the URL is wrong           |
- * | any other 4xx           | rejected: the destination will never take it                 |
- *
- * A request that got no answer in time is a retry too.
+ * Words by which receivers refuse a sample that they have already, or that is older than what they have of its series:
+ * Prometheus, Mimir, Thanos, VictoriaMetrics.
  */
-export function outcomeOf(answer: Answer, wallMs: number): RequestOutcome {
+const oldWords = /out[ -]of[ -](order|bounds)|duplicate sample|too old|too far (behind|in the past)/i;
+
+/** Remote write 1.0: all of a request or nothing is delivered, as far as the answer tells. */
+export function outcomeOf1(answer: Answer, samples: number, wallMs: number): WriteOutcome {
+  const outcome = outcomeOf(answer, wallMs);
+  if (outcome.outcome === "delivered") return { outcome: "delivered", samples };
+  return outcome.outcome === "rejected" ? rejection(outcome) : outcome;
+}
+
+/**
+ * Remote write 2.0, where the answer tells how many samples were written:
+ *
+ * | answer                                     | outcome                                                      |
+ * | ------------------------------------------ | ------------------------------------------------------------ |
+ * | 415                                        | unsupported                                                  |
+ * | 2xx without any `…-Written` header         | unsupported: a receiver of 1.0 has read an empty request     |
+ * | 2xx, or 4xx with some samples written      | delivered, as many as it says; the others are refused        |
+ * | else                                       | as in 1.0                                                    |
+ *
+ * A request that was written in part is not cut in halves: what is written would be refused as a duplicate then.
+ */
+export function outcomeOf2(answer: Answer, samples: number, wallMs: number): WriteOutcome {
   const { status } = answer;
-  if (status >= 200 && status < 300) return { outcome: "delivered" };
-  const reason = describe(answer);
-  if (status === 401 || status === 403) return { outcome: "retry", reason, afterMs: mendPauseMs, alarm: true };
-  if (status < 400) return { outcome: "retry", reason: `${reason} (a redirect)`, afterMs: mendPauseMs, alarm: true };
-  if (status < 500 && status !== 429) return { outcome: "rejected", reason };
-  const afterMs = retryAfterMs(answer.retryAfter, wallMs);
-  return afterMs === null ? { outcome: "retry", reason } : { outcome: "retry", reason, afterMs };
+  const isSuccess = status >= 200 && status < 300;
+  if (status === 415) return { outcome: "unsupported", reason: describeAnswer(answer) };
+  const written = writtenSamples(answer);
+  if (isSuccess && written === null) {
+    return {
+      outcome: "unsupported",
+      reason: `${describeAnswer(answer)}, without telling how many samples were written`,
+    };
+  }
+  const isPartial = written !== null && written > 0 && status >= 400 && status < 500 && status !== 429;
+  if (!isSuccess && !isPartial) return outcomeOf1(answer, samples, wallMs);
+  const taken = Math.min(samples, written ?? 0);
+  if (taken === samples) return { outcome: "delivered", samples };
+  return { outcome: "delivered", samples: taken, rejectedReason: classed(describeAnswer(answer)) };
 }
 
-/** Reads `Retry-After`: seconds, or a date. Null when it is absent or unreadable; a past date is 0. */
-export function retryAfterMs(header: string | null, wallMs: number): number | null {
-  const text = header?.trim() ?? "";
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  // Every form of an HTTP date names a weekday first; Date.parse alone would take "-1" for a year.
-  const dateMs = /^[A-Za-z]/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(dateMs) ? null : Math.max(0, dateMs - wallMs);
+/** Null when the answer has none of the headers; one that has others only has written no sample. */
+function writtenSamples({ headers }: Answer): number | null {
+  const prefix = "x-prometheus-remote-write-";
+  const samples = headers[`${prefix}samples-written`];
+  if (samples !== undefined && /^\d+$/.test(samples)) return Number(samples);
+  const others = headers[`${prefix}histograms-written`] ?? headers[`${prefix}exemplars-written`];
+  return others === undefined ? null : 0;
 }
 
-function describe(answer: Answer): string {
-  const text = new TextDecoder().decode(answer.body.subarray(0, reasonBytesMax));
-  // What a stranger says goes into logs: one line, no control characters.
-  const line = text.replace(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
-  return line === "" ? `HTTP ${answer.status}` : `HTTP ${answer.status}: ${line}`;
+function rejection({ reason }: Rejected): Rejected {
+  const text = classed(reason);
+  return text === reason ? { outcome: "rejected", reason } : { outcome: "rejected", reason: text, kind: "old" };
+}
+
+function classed(reason: string): string {
+  return oldWords.test(reason) ? `already there or too old: ${reason}` : reason;
 }

@@ -148,7 +148,7 @@ function timeHigh(timeMs: number): number {
 }
 
 /** Protobuf's int64: a negative number is its 64-bit two's complement, ten bytes. */
-function varintInt64(value: number): Uint8Array {
+export function varintInt64(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(Math.trunc(value)));
   for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);

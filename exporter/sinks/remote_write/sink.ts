@@ -3,86 +3,136 @@ import type { Clock } from "../../../core/runtime/env.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
 import type { Batch, DeliveryOutcome, Rejected, Sink } from "../../sink.ts";
 import { blockCacheBytesDefault } from "../block_cache.ts";
-import { createWriteClient, RequestFailedError } from "./client.ts";
-import { RequestEncoder } from "./encoder.ts";
-import { outcomeOf, type RequestOutcome } from "./outcome.ts";
+import { type HttpClient, send } from "../http/mod.ts";
+import type { EncoderOptions, WriteEncoder } from "./encoder.ts";
+import type { WriteOutcome } from "./outcome.ts";
+import { protocol1, protocol2, type WriteProtocol } from "./protocol.ts";
+
+export type ProtocolChoice = "auto" | "1.0" | "2.0";
 
 export interface RemoteWriteOptions {
   readonly name: string;
-  /** http or https, without user information. */
-  readonly url: URL;
-  /** Added to those of the protocol; `authorization` among them. They are never logged. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** For a whole request. Default 30 s. */
-  readonly timeoutMs?: number;
+  /** The sink closes it. */
+  readonly client: HttpClient;
+  /** `auto` (default): 2.0, and 1.0 for an hour after the destination did not understand it. */
+  readonly protocol?: ProtocolChoice;
   /** Samples in one request. Default 10,000. */
   readonly samplesMax?: number;
   /** Bytes of one request before compression. Default 8 MiB. */
   readonly requestBytesMax?: number;
-  /** Bound of the cached encoded labels. Default 64 MiB. */
+  /** Bound of what is cached to encode with. Default 64 MiB. */
   readonly cacheBytesMax?: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export const timeoutMsDefault = 30_000;
 export const samplesMaxDefault = 10_000;
 const requestBytesMaxDefault = 8 * 1024 * 1024;
+/** How long a destination that did not understand 2.0 is spoken to in 1.0. */
+const fallbackMs = 3_600_000;
 /**
  * Fast path: the compressed bytes are copied out of a buffer that snappy frees at once. Left to the garbage collector,
  * such buffers piled up to 700 MB and made compression cost two to ten times as much (requests of 1.9 MB, Node 24).
  */
 const compression = { copyOutputData: true };
 
-/** The headers that remote write 1.0 prescribes; none of them can be set by an option. */
-export const protocolHeaders: Readonly<Record<string, string>> = {
-  "content-type": "application/x-protobuf",
-  "content-encoding": "snappy",
-  "x-prometheus-remote-write-version": "0.1.0",
-  "user-agent": "bcs-metric",
-};
+type BatchOutcome = DeliveryOutcome | Extract<WriteOutcome, { readonly outcome: "unsupported" }>;
 
 /**
- * Prometheus remote write 1.0: protobuf, compressed by snappy, one request at a time. outcome.ts tells what each
- * answer means, expand.ts which opaque records are carried.
+ * Prometheus remote write: protobuf, compressed by snappy, one request at a time. outcome.ts tells what each answer
+ * means, ../expand.ts which opaque records are carried.
  */
 export function createRemoteWriteSink(options: RemoteWriteOptions): Sink {
-  const { name, url, clock, log, samplesMax = samplesMaxDefault, timeoutMs = timeoutMsDefault } = options;
+  const { name, client, clock, log, protocol = "auto", samplesMax = samplesMaxDefault } = options;
   const { requestBytesMax = requestBytesMaxDefault, cacheBytesMax = blockCacheBytesDefault } = options;
-  const client = createWriteClient({ url, headers: { ...options.headers, ...protocolHeaders }, timeoutMs, clock });
-  const encoder = new RequestEncoder({ samplesMax, requestBytesMax, cacheBytesMax });
+  const writer = new Writer({ samplesMax, requestBytesMax, cacheBytesMax }, client, clock);
+  let fallbackEndMs = -Infinity;
 
-  async function send(body: Uint8Array, signal: AbortSignal): Promise<RequestOutcome> {
-    try {
-      return outcomeOf(await client.post(compressSync(body, compression), signal), clock.wallMs());
-    } catch (error) {
-      if (!(error instanceof RequestFailedError)) throw error;
-      return { outcome: "retry", reason: signal.aborted ? "stopped" : error.message };
+  function preferred(): WriteProtocol {
+    if (protocol === "1.0") return protocol1;
+    return protocol === "auto" && clock.monotonicMs() < fallbackEndMs ? protocol1 : protocol2;
+  }
+
+  async function deliver(batch: Batch, signal: AbortSignal): Promise<DeliveryOutcome> {
+    const outcome = await writer.write(preferred(), batch, signal);
+    if (outcome.outcome !== "unsupported") return outcome;
+    const { reason } = outcome;
+    if (protocol !== "auto") {
+      return { outcome: "retry", reason: `${reason}: it does not understand remote write 2.0`, alarm: true };
     }
+    log.warn({ sink: name, reason }, "destination does not understand remote write 2.0; writing 1.0 for an hour");
+    fallbackEndMs = clock.monotonicMs() + fallbackMs;
+    return await deliver(batch, signal);
   }
 
   return {
     name,
     type: "remote_write",
     batchSamplesMax: samplesMax,
-    async deliver(batch: Batch, signal: AbortSignal): Promise<DeliveryOutcome> {
-      let samples = 0;
-      let rejected: Rejected | null = null;
-      for (const request of encoder.requests(batch)) {
-        const result = await send(request.body, signal);
-        if (result.outcome === "retry") {
-          if (result.alarm === true) log.error({ sink: name, reason: result.reason }, "sink needs to be mended");
-          return result;
-        }
-        // The rest of a batch is worth sending even if a part of it is refused.
-        if (result.outcome === "rejected") rejected = result;
-        else samples += request.samples;
-      }
-      if (rejected !== null) return rejected;
-      const { notCarriedRecords } = encoder;
-      const records = batch.scrapes.length + batch.opaque.length - notCarriedRecords;
-      return { outcome: "delivered", samples, records, notCarriedRecords };
-    },
+    deliver,
     close: () => client.close(),
   };
+}
+
+/** Writes batches by one protocol or the other. */
+class Writer {
+  readonly #options: EncoderOptions;
+  readonly #client: HttpClient;
+  readonly #clock: Clock;
+  #protocol: WriteProtocol | null = null;
+  #encoder: WriteEncoder | null = null;
+
+  constructor(options: EncoderOptions, client: HttpClient, clock: Clock) {
+    this.#options = options;
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  async write(protocol: WriteProtocol, batch: Batch, signal: AbortSignal): Promise<BatchOutcome> {
+    const encoder = this.#encoderOf(protocol);
+    let [samples, rejectedSamples, rejectedReason] = [0, 0, ""];
+    let rejected: Rejected | null = null;
+    for (const request of encoder.requests(batch)) {
+      const outcome = await this.#send(protocol, request.body, request.samples, signal);
+      switch (outcome.outcome) {
+        case "retry":
+        case "unsupported":
+          return outcome;
+        case "rejected":
+          // The rest of a batch is worth sending even if a part of it is refused.
+          rejected = outcome;
+          break;
+        case "delivered":
+          samples += outcome.samples;
+          rejectedSamples += request.samples - outcome.samples;
+          rejectedReason = outcome.rejectedReason ?? rejectedReason;
+          break;
+      }
+    }
+    if (rejected !== null) return rejected;
+    const { notCarriedRecords } = encoder;
+    const records = batch.scrapes.length + batch.opaque.length - notCarriedRecords;
+    const taken = { outcome: "delivered" as const, samples, records, notCarriedRecords };
+    return rejectedSamples === 0 ? taken : { ...taken, rejectedSamples, rejectedReason };
+  }
+
+  async #send(protocol: WriteProtocol, body: Uint8Array, samples: number, signal: AbortSignal): Promise<WriteOutcome> {
+    const request = { body: compressSync(body, compression), headers: protocol.headers };
+    return await send(
+      this.#client,
+      request,
+      signal,
+      this.#clock,
+      (answer, wallMs): WriteOutcome => protocol.outcomeOf(answer, samples, wallMs),
+    );
+  }
+
+  /** The caches of the other protocol are let go. */
+  #encoderOf(protocol: WriteProtocol): WriteEncoder {
+    if (this.#encoder === null || this.#protocol !== protocol) {
+      this.#protocol = protocol;
+      this.#encoder = protocol.makeEncoder(this.#options);
+    }
+    return this.#encoder;
+  }
 }

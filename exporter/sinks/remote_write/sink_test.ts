@@ -5,11 +5,18 @@ import { systemEnv } from "../../../core/runtime/system_env.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
 import type { Sink } from "../../sink.ts";
 import { testBatch, testOpaque, testScrapeOf, testTimeMs } from "../batch_testing.ts";
+import { createHttpClient } from "../http/mod.ts";
 import { type Receiver, startReceiver } from "./receiver_testing.ts";
 import { createRemoteWriteSink, type RemoteWriteOptions } from "./sink.ts";
 
 const never = new AbortController().signal;
 const batch = testBatch([testScrapeOf("a", 3), testScrapeOf("b", 2)]);
+
+interface ClientSettings {
+  readonly url?: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
 
 suite("remote write over HTTP", () => {
   let receiver: Receiver;
@@ -29,12 +36,22 @@ suite("remote write over HTTP", () => {
   after(() => receiver.close());
 
   /** Runs with a sink that is closed afterwards. */
-  async function using(options: Partial<RemoteWriteOptions>, run: () => Promise<void>): Promise<void> {
+  async function using(options: Partial<RemoteWriteOptions> & ClientSettings, run: () => Promise<void>): Promise<void> {
+    const { url = new URL("/api/v1/write?tenant=1", receiver.url), headers = {}, timeoutMs = 30_000 } = options;
+    const { clock } = systemEnv;
+    const client = createHttpClient({
+      url,
+      headers: () => Promise.resolve(headers),
+      tls: null,
+      proxy: null,
+      timeoutMs,
+      clock,
+    });
     sink = createRemoteWriteSink({
       name: "long-term",
-      url: new URL("/api/v1/write?tenant=1", receiver.url),
-      headers: {},
-      clock: systemEnv.clock,
+      client,
+      clock,
+      protocol: "1.0",
       log: makeLogger("test", "debug", { write: (line) => void logged.push(line) }),
       ...options,
     });
@@ -95,10 +112,10 @@ suite("remote write over HTTP", () => {
 
   test("an answer of 400 is a rejection with its reason, and the other requests of the batch are sent", async () => {
     receiver.answer = ({ series }) =>
-      series[0]?.labels[0]?.[1] === "a" ? { status: 400, body: "out of order sample\n" } : { status: 204 };
+      series[0]?.labels[0]?.[1] === "a" ? { status: 400, body: "label name is invalid\n" } : { status: 204 };
     await using({ samplesMax: 3 }, async () => {
       const outcome = await sink.deliver(batch, never);
-      assert.deepEqual(outcome, { outcome: "rejected", reason: "HTTP 400: out of order sample" });
+      assert.deepEqual(outcome, { outcome: "rejected", reason: "HTTP 400: label name is invalid" });
     });
     assert.equal(receiver.requests.length, 2);
   });
@@ -107,10 +124,8 @@ suite("remote write over HTTP", () => {
     receiver.answer = () => ({ status: 401, body: "no" });
     await using({ headers: { authorization: "Bearer canary" } }, async () => {
       const outcome = await sink.deliver(batch, never);
-      assert.ok(outcome.outcome === "retry" && outcome.afterMs === 60_000);
+      assert.deepEqual(outcome, { outcome: "retry", reason: "HTTP 401: no", afterMs: 60_000, alarm: true });
     });
-    assert.equal(logged.length, 1);
-    assert.match(logged[0] ?? "", /"level":"error".*"sink":"long-term".*HTTP 401: no.*needs to be mended/);
     assert.ok(!logged.join("").includes("canary"));
   });
 
@@ -174,5 +189,91 @@ suite("remote write over HTTP", () => {
       assert.deepEqual(outcome, { outcome: "delivered", samples: 0, records: 0, notCarriedRecords: 1 });
     });
     assert.deepEqual(receiver.requests, []);
+  });
+
+  test("a sample that the destination has already, or newer ones of its series, is refused as such", async () => {
+    for (
+      const body of ["out of order sample", "duplicate sample for timestamp", "out of bounds", "sample is too old"]
+    ) {
+      receiver.answer = () => ({ status: 400, body });
+      await using({}, async () => {
+        const reason = `already there or too old: HTTP 400: ${body}`;
+        assert.deepEqual(await sink.deliver(batch, never), { outcome: "rejected", reason, kind: "old" });
+      });
+    }
+  });
+
+  test("2.0 is spoken to who understands it, and what was written is what it says", async () => {
+    await using({ protocol: "auto" }, async () => {
+      assert.deepEqual(await sink.deliver(batch, never), {
+        outcome: "delivered",
+        samples: 5,
+        records: 2,
+        notCarriedRecords: 0,
+      });
+    });
+    const [request] = receiver.requests;
+    assert.deepEqual([receiver.requests.length, request?.version, request?.series.length], [1, "2.0", 5]);
+    const { headers } = request ?? {};
+    assert.equal(headers?.["content-type"], "application/x-protobuf;proto=io.prometheus.write.v2.Request");
+    assert.equal(headers?.["x-prometheus-remote-write-version"], "2.0.0");
+  });
+
+  test("a part that was not written is refused samples, not a batch to be cut", async () => {
+    for (const status of [200, 400]) {
+      const headers = { "x-prometheus-remote-write-samples-written": "3" };
+      receiver.answer = () => ({ status, headers, body: "out of order sample" });
+      await using({ protocol: "2.0" }, async () => {
+        assert.deepEqual(await sink.deliver(batch, never), {
+          outcome: "delivered",
+          samples: 3,
+          records: 2,
+          notCarriedRecords: 0,
+          rejectedSamples: 2,
+          rejectedReason: `already there or too old: HTTP ${status}: out of order sample`,
+        });
+      });
+    }
+  });
+
+  test("a refusal of 2.0 that wrote nothing is a rejection", async () => {
+    receiver.answer = () => ({
+      status: 400,
+      headers: { "x-prometheus-remote-write-samples-written": "0" },
+      body: "no",
+    });
+    await using({ protocol: "2.0" }, async () => {
+      assert.deepEqual(await sink.deliver(batch, never), { outcome: "rejected", reason: "HTTP 400: no" });
+    });
+  });
+
+  for (
+    const [who, refusal] of [
+      ["one that answers 415", { status: 415, body: "unsupported" }],
+      ["one that takes it for an empty request of 1.0", { status: 204, headers: {}, silent: true }],
+    ] as const
+  ) {
+    test(`1.0 is spoken to ${who}, at once and for an hour`, async () => {
+      receiver.answer = ({ version }) => version === "2.0" ? refusal : { status: 204 };
+      let nowMs = 0;
+      const clock = { ...systemEnv.clock, monotonicMs: () => nowMs };
+      await using({ protocol: "auto", clock }, async () => {
+        for (const atMs of [0, 3_599_999, 3_600_000]) {
+          nowMs = atMs;
+          assert.equal((await sink.deliver(batch, never)).outcome, "delivered");
+        }
+      });
+      assert.deepEqual(receiver.requests.map(({ version }) => version), ["2.0", "1.0", "1.0", "2.0", "1.0"]);
+      assert.match(logged[0] ?? "", /does not understand remote write 2.0; writing 1.0 for an hour/);
+    });
+  }
+
+  test("who was to be spoken to in 2.0 only and does not understand it has to be mended", async () => {
+    receiver.answer = () => ({ status: 415, body: "no" });
+    await using({ protocol: "2.0" }, async () => {
+      const outcome = await sink.deliver(batch, never);
+      const reason = "HTTP 415: no: it does not understand remote write 2.0";
+      assert.deepEqual(outcome, { outcome: "retry", reason, alarm: true });
+    });
   });
 });

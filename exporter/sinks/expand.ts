@@ -13,9 +13,9 @@
  */
 
 import { z } from "zod";
-import type { Label } from "../../../core/protocol/shape.ts";
-import type { OpaqueRecord } from "../../sink.ts";
-import { materializeLabels } from "../materialize.ts";
+import type { Label } from "../../core/protocol/shape.ts";
+import type { OpaqueRecord } from "../sink.ts";
+import { materializeLabels } from "./materialize.ts";
 
 export interface Expanded {
   readonly samples: readonly ExpandedSample[];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { testOpaque, testTimeMs } from "../batch_testing.ts";
+import { testOpaque, testTimeMs } from "./batch_testing.ts";
 import { expandRecord } from "./expand.ts";
 
 function expand(record: unknown) {

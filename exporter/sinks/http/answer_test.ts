@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testTimeMs } from "../batch_testing.ts";
-import { outcomeOf, retryAfterMs } from "./outcome.ts";
+import { outcomeOf, retryAfterMs } from "./answer.ts";
 
 function outcome(status: number, options: { retryAfter?: string; body?: string } = {}) {
   const body = new TextEncoder().encode(options.body ?? "");
-  return outcomeOf({ status, retryAfter: options.retryAfter ?? null, body }, testTimeMs);
+  const headers: Record<string, string> = {};
+  if (options.retryAfter !== undefined) headers["retry-after"] = options.retryAfter;
+  return outcomeOf({ status, headers, body }, testTimeMs);
 }
 
 test("the status decides what becomes of a request", () => {

@@ -1,0 +1,121 @@
+import { ByteWriter } from "../../../core/protocol/bytes.ts";
+
+/** Tag of `symbols` in a Request of remote write 2.0. */
+const symbolTag = 0x22;
+/** What a symbol costs besides its bytes: its string, its place in the map. */
+const symbolOverheadBytes = 64;
+/** Below this a loop copies faster than a call. */
+const loopBytesMax = 32;
+
+/**
+ * Every string that a sink's series are made of, once, with a number. The strings are kept as the fields that carry
+ * them, so that a request's symbol table is made by copying.
+ */
+export class SymbolDictionary {
+  readonly #ids = new Map<string, number>();
+  readonly #fields: Uint8Array[] = [];
+  #bytes = 0;
+
+  /** Number 0 is the empty string, as in every request. */
+  constructor() {
+    this.idOf("");
+  }
+
+  get count(): number {
+    return this.#fields.length;
+  }
+
+  /** Bytes held, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  idOf(text: string): number {
+    const known = this.#ids.get(text);
+    if (known !== undefined) return known;
+    const id = this.#fields.length;
+    const field = new ByteWriter(text.length + 4).u8(symbolTag).text(text).finish();
+    this.#ids.set(text, id);
+    this.#fields.push(field);
+    this.#bytes += field.length + text.length + symbolOverheadBytes;
+    return id;
+  }
+
+  field(id: number): Uint8Array {
+    return this.#fields[id] as Uint8Array;
+  }
+}
+
+/**
+ * The symbol table of one request in the making. Fast path: which symbols it has, and under which reference, is in
+ * typed arrays indexed by the dictionary's numbers, so that a label costs no lookup of a string.
+ */
+export class SymbolTable {
+  #dictionary: SymbolDictionary;
+  #refs = new Uint32Array(1024);
+  /** The request that `#refs` was set for. */
+  #stamps = new Uint32Array(1024);
+  #stamp = 0;
+  #count = 0;
+  #bytes = new Uint8Array(16 * 1024);
+  #length = 0;
+
+  constructor(dictionary: SymbolDictionary) {
+    this.#dictionary = dictionary;
+    this.clear();
+  }
+
+  /** Bytes of the encoded table. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins the table of another request. */
+  clear(): void {
+    this.#stamp++;
+    this.#count = 0;
+    this.#length = 0;
+    // symbols[0] must be the empty string, used or not.
+    this.refOf(0);
+  }
+
+  view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** The reference of a symbol within this request; it is added when it is not there. */
+  refOf(id: number): number {
+    if (id < this.#stamps.length && this.#stamps[id] === this.#stamp) return this.#refs[id] as number;
+    return this.#add(id);
+  }
+
+  #add(id: number): number {
+    if (id >= this.#stamps.length) this.#growIds(this.#dictionary.count);
+    const field = this.#dictionary.field(id);
+    const bytes = this.#reserve(field.length);
+    if (field.length > loopBytesMax) bytes.set(field, this.#length);
+    else for (let index = 0; index < field.length; index++) bytes[this.#length + index] = field[index] as number;
+    this.#length += field.length;
+    this.#stamps[id] = this.#stamp;
+    return this.#refs[id] = this.#count++;
+  }
+
+  #reserve(count: number): Uint8Array {
+    const needed = this.#length + count;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      larger.set(this.view());
+      this.#bytes = larger;
+    }
+    return this.#bytes;
+  }
+
+  #growIds(count: number): void {
+    const length = Math.max(count, this.#stamps.length * 2);
+    const [refs, stamps] = [new Uint32Array(length), new Uint32Array(length)];
+    refs.set(this.#refs);
+    stamps.set(this.#stamps);
+    this.#refs = refs;
+    this.#stamps = stamps;
+  }
+}
