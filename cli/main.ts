@@ -54,6 +54,29 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: "list the exporters with their load",
     load: async () => (await import("./exporters.ts")).exportersCommand,
   },
+  ledger: {
+    summary: "what became of every record, by sink; exit code 1 when the sums do not agree",
+    load: async () => (await import("./ledger.ts")).ledgerCommand,
+  },
+  "dead-letters": {
+    summary: "what destinations refused for good: list, show, resend",
+    load: async () => (await import("./dead_letters.ts")).deadLettersCommand,
+  },
+  guards: {
+    summary: "changes that are held because they remove suspiciously much: list, confirm, discard",
+    load: async () => (await import("./guards.ts")).guardsCommand,
+  },
+  tail: {
+    summary: "show samples as the exporters take them",
+    load: async () => (await import("./tail.ts")).tailCommand,
+  },
+  wal: {
+    summary: "look into an exporter's write-ahead log: inspect",
+    load: async () => {
+      const [{ walCommand }, { inspectWal }] = await Promise.all([import("./wal.ts"), import("../exporter/main.ts")]);
+      return (argv) => walCommand(argv, inspectWal);
+    },
+  },
   check: {
     summary: "validate configuration files; problems are shown as file:line:column",
     load: async () => (await import("./check.ts")).checkCommand,

@@ -7,6 +7,7 @@ import type { Output, Verb } from "./group.ts";
 import { formatOutput, outputOption, printable } from "./output.ts";
 import { findPath, listPath, placeOptions, type ResourceKind } from "./place.ts";
 import { onlyName } from "./resource.ts";
+import { sampleText } from "./sample_text.ts";
 import { readSource } from "./source.ts";
 
 /** A trial may take 10 s itself. */
@@ -122,9 +123,4 @@ function trialText(result: Trial): string {
   const facts = lines.map(([name, text]) => `${name.padEnd(9)}${printable(text)}\n`).join("");
   const samples = result.first.map((sample) => `  ${printable(sampleText(sample))}\n`).join("");
   return samples === "" ? facts : `${facts}first samples:\n${samples}`;
-}
-
-function sampleText({ name, labels, value }: Trial["first"][number]): string {
-  const pairs = Object.entries(labels).map(([label, text]) => `${label}=${JSON.stringify(text)}`);
-  return `${name}{${pairs.join(",")}} ${value}`;
 }
