@@ -90,7 +90,7 @@ test("a metric is tried, applied, scraped, explained, listed, shown and deleted"
   assert.match((await metric("get", "cart")).printed, /^# Ours\.\napiVersion: /);
   const shown = await metric("get", "cart", "--cluster", "TEST", "--namespace", "shop", "--output", "json");
   assert.equal((JSON.parse(shown.printed) as { spec: { method: string } }).spec.method, "GET");
-  assert.match((await run(collectorsCommand)).printed, /^shop +bcs-collector-shop-0 +running +yes +1 /m);
+  assert.match((await run(collectorsCommand)).printed, /^shop +bcs-collector-shop-0 +running +yes +\d+s +1 /m);
   await waitFor(
     "the exporter",
     10_000,
