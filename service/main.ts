@@ -23,6 +23,7 @@ import { prepareDataFolder } from "./data_folder.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { guardRoutes } from "./guards/routes.ts";
 import { openLeader } from "./leader/open_leader.ts";
+import { gatherLedger } from "./ledger/gather.ts";
 import { ledgerRoutes } from "./ledger/routes.ts";
 import { requireLoopback } from "./loopback.ts";
 import { openOrchestrator } from "./open_orchestrator.ts";
@@ -85,6 +86,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     frequencyMinSeconds,
     events: service.events,
     explainView: () => service.explainView(),
+    askExporters: (query) => gatherLedger({ exporters: () => service.exporters(), collectors: () => [] }, query),
     sources: () => service.sources(),
     metric: (key) => documents.get(key)?.document ?? null,
   });

@@ -91,7 +91,7 @@ export class World {
 
   /** Begins to watch; `onChange` is called after each change that may concern a reconciliation. */
   async start(onChange: () => void): Promise<void> {
-    const { store, registry } = this.#deps;
+    const { store } = this.#deps;
     this.config.onChange(onChange);
     for (const discovery of this.#discoveries) {
       this.#watches.push(

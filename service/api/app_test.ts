@@ -23,6 +23,7 @@ function row(over: Partial<TargetRow>): TargetRow {
     samples: 0,
     error: "",
     generation: 1,
+    lastRecord: null,
     appliedGeneration: 1,
     ...over,
   };

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/runtime/env.ts";
 import type { EventLog } from "../events/mod.ts";
 import type { ExplainView } from "../explain/mod.ts";
 import { eventRoutes } from "./events_routes.ts";
-import { explainRoutes } from "./explain_routes.ts";
+import { type AskExporters, explainRoutes } from "./explain_routes.ts";
 import { trialRoutes, type TrialRoutesDeps } from "./trial_routes.ts";
 
 export interface DiagnosisDeps extends TrialRoutesDeps {
@@ -11,6 +11,7 @@ export interface DiagnosisDeps extends TrialRoutesDeps {
   readonly events: EventLog;
   /** What the service knows now; null while it does not know enough. */
   explainView(): Promise<ExplainView | null>;
+  readonly askExporters: AskExporters;
 }
 
 export interface DiagnosisRoutes {
@@ -23,7 +24,7 @@ export interface DiagnosisRoutes {
 export function diagnosisRoutes(deps: DiagnosisDeps): DiagnosisRoutes {
   const events = eventRoutes(deps.events, deps.clock);
   const app = new Hono();
-  app.route("/", explainRoutes(() => deps.explainView()));
+  app.route("/", explainRoutes(() => deps.explainView(), deps.askExporters));
   app.route("/", trialRoutes(deps));
   app.route("/", events.app);
   return { app, close: () => events.close() };

@@ -38,6 +38,7 @@ function routes(identity: Identity = admin, over: Partial<DiagnosisDeps> = {}) {
     metric: ({ name }) => name === "cart" ? cart : null,
     explainView: () =>
       Promise.resolve({ metrics, files: [], sources, targets: [], collectors: [], exporters: [], nowMs: 0 }),
+    askExporters: () => Promise.resolve({ exporters: [], unreachable: [] }),
     ...over,
   });
   opened.push(diagnosis);

@@ -1,9 +1,14 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { keyOfPath } from "../../core/config/key.ts";
-import { explain, type ExplainQuery, type ExplainView } from "../explain/mod.ts";
+import { type DeliveryView, explain, type ExplainQuery, type ExplainView, type Explanation } from "../explain/mod.ts";
 import { allows, identityOf, mayRead, requireScope } from "./auth.ts";
 import { problem } from "./problem.ts";
+
+/** `query` is that of an exporter's `/v1/ledger`. It never rejects. */
+export type AskExporters = (query: string) => Promise<DeliveryView>;
+
+const namespacesAskedMax = 5;
 
 const text = z.string().min(1).optional();
 const querySchema = z.strictObject({ pod: text, target: text, metric: text, cluster: text, namespace: text });
@@ -13,17 +18,33 @@ const querySchema = z.strictObject({ pod: text, target: text, metric: text, clus
  * an `Explanation` (docs/explain.md). What the token may not read is as if it were not there.
  *
  * @param look what the service knows now; null while it does not know enough.
+ * @param ask what the exporters know of the records of a namespace, asked now.
  */
-export function explainRoutes(look: () => Promise<ExplainView | null>): Hono {
+export function explainRoutes(look: () => Promise<ExplainView | null>, ask: AskExporters): Hono {
   const app = new Hono();
   app.get("/v1/explain", requireScope({ action: "any" }), async (context) => {
     const read = readQuery(context.req.query());
     if (!read.ok) return problem(context, 400, "Bad question", read.problem);
     const view = await look();
     if (view === null) return problem(context, 503, "Not ready", "the configuration has not been read completely yet");
-    return context.json(explain(read.query, readable(context, view)));
+    const seen = readable(context, view);
+    const delivery = await askFor(explain(read.query, seen), ask);
+    return context.json(explain(read.query, { ...seen, delivery }));
   });
   return app;
+}
+
+/** Asks the exporters of the namespaces whose scrapes are on their way, of so many at most. */
+async function askFor({ chains }: Explanation, ask: AskExporters): Promise<DeliveryView> {
+  const queries = new Set(
+    chains.filter(({ steps }) => steps.some(({ step }) => step === "delivery"))
+      .map(({ cluster, namespace }) => `?${new URLSearchParams({ cluster, namespace }).toString()}`),
+  );
+  const answers = await Promise.all([...queries].slice(0, namespacesAskedMax).map((query) => ask(query)));
+  return {
+    exporters: answers.flatMap(({ exporters }) => exporters),
+    unreachable: answers[0]?.unreachable ?? [],
+  };
 }
 
 function readQuery(

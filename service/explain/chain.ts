@@ -1,13 +1,13 @@
 import type { MetricDocument } from "../../core/config/schema.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Candidate } from "../targets/candidate.ts";
+import { deliveryStep } from "./delivery.ts";
 import type { Chain, ExplainView, Step } from "./explanation.ts";
 import {
   addressStep,
   assignmentStep,
   collectorStep,
   definitionStep,
-  deliveryStep,
   discoveryStep,
   scrapeStep,
   selectorStep,
@@ -35,7 +35,7 @@ export function chainOf(
   place: MetricPlace,
   metric: MetricDocument | null,
   instance: Instance,
-  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "nowMs">,
+  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "delivery" | "nowMs">,
 ): Chain {
   const steps: Step[] = [];
   for (const step of stepsOf(place, metric, instance, view)) {
@@ -69,7 +69,7 @@ function* stepsOf(
   { clusterId, namespace, name }: MetricPlace,
   metric: MetricDocument | null,
   { subject, candidate, row }: Instance,
-  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "nowMs">,
+  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "delivery" | "nowMs">,
 ): Generator<Step> {
   const path = `${clusterId}/metric/${namespace}/${name}.yaml`;
   const isAssigned = row !== undefined && row.collector !== "";
@@ -87,7 +87,7 @@ function* stepsOf(
   );
   yield collectorStep(row, collector);
   yield scrapeStep(row, view.nowMs);
-  if (collector !== undefined) yield deliveryStep(collector, view.exporters);
+  if (collector !== undefined) yield deliveryStep(row, collector, view.exporters, view.delivery ?? null);
 }
 
 function verdictOf(place: MetricPlace, title: string, address: string, steps: readonly Step[]): string {

@@ -7,6 +7,7 @@ import type { TargetRow } from "../health/target_rows.ts";
 import { Sources } from "../targets/sources.ts";
 import { metricOf, podOf } from "../testing/documents.ts";
 import { recordOf } from "../testing/fake_registry.ts";
+import type { DeliveryView } from "./delivery.ts";
 import { explain } from "./explain.ts";
 import { type ExplainView, nearMissesMax } from "./explanation.ts";
 
@@ -28,6 +29,7 @@ const row: TargetRow = {
   lastScrapeMs: nowMs - 12_000,
   durationMs: 4.6,
   samples: 120,
+  lastRecord: null,
   generation: 3,
   appliedGeneration: 3,
 };
@@ -247,6 +249,37 @@ test("delivery tells what is held, and admits what it does not know", () => {
     brokenStep(viewOf({ collectors: [{ ...collector, load: {} }] })),
     /^delivery null: the collector does not/,
   );
+});
+
+test("delivery tells where the last scrape is, as the exporters know it", () => {
+  const lastRecord = { epoch: "7", sequence: 40 };
+  const origin = { cluster: "c1", namespace: "shop", name: "one-0", epoch: "7", acknowledged: 40 };
+  const done = { name: "file", settled: 40, lost: [] };
+  const asked = (...origins: (Partial<typeof origin> & { sinks: readonly object[] })[]) => {
+    const exporters = origins.map((one, index) => ({ exporter: `e${index}`, origins: [{ ...origin, ...one }] }));
+    const delivery = { exporters, unreachable: [] } as unknown as DeliveryView;
+    const answer = explain({ pod: "cart-0" }, viewOf({ targets: [{ ...row, lastRecord }], delivery }));
+    const step = answer.chains[0]?.steps.at(-1);
+    return `${step?.step} ${step?.ok}: ${step?.detail}`;
+  };
+  const record = "its last scrape, record 40 of one-0,";
+  assert.equal(asked({ sinks: [done] }), `delivery true: ${record} is in the log of e0: sink file is done with it`);
+  assert.equal(
+    asked({ sinks: [done, { name: "tsdb", settled: 39, lost: [] }] }),
+    `delivery null: ${record} is in the log of e0: sink file is done with it, held for sink tsdb`,
+  );
+  const lost = [{ firstSequence: 30, lastSequence: 45, reason: "retention" }];
+  assert.match(asked({ sinks: [{ name: "tsdb", settled: 50, lost }] }), /^delivery false: .*lost for sink tsdb \(ret/);
+  assert.match(asked({ sinks: [{ name: "tsdb", settled: null, lost: [] }] }), /^delivery null: .*not known of sink/);
+  assert.match(asked({ acknowledged: 39, sinks: [done] }), /^delivery null: .* waits at the collector/);
+  assert.match(asked({ acknowledged: 90, sinks: [done] }, { sinks: [done] }), / in the log of e1: /);
+  assert.match(asked({ epoch: "6", sinks: [done] }), /^delivery true: an exporter has acknowledged everything/);
+});
+
+test("an exporter that cannot be asked is named", () => {
+  const delivery = { exporters: [], unreachable: [{ exporter: "e9", reason: "refused" }] };
+  const answer = explain({ pod: "cart-0" }, viewOf({ delivery }));
+  assert.match(answer.chains[0]?.steps.at(-1)?.detail ?? "", /e9 cannot be asked \(refused\)/);
 });
 
 test("an address with another port leads to the one that the metric asks for", () => {

@@ -5,6 +5,7 @@ import type { RegistryRecord } from "../../core/registry/records.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Sources } from "../targets/sources.ts";
+import type { DeliveryView } from "./delivery.ts";
 
 /** The links between a definition and delivered data, in their order. */
 export type StepName =
@@ -84,6 +85,8 @@ export interface ExplainView {
   readonly targets: readonly TargetRow[];
   readonly collectors: readonly CollectorRow[];
   readonly exporters: readonly RegistryRecord[];
+  /** Absent when no exporter was asked. */
+  readonly delivery?: DeliveryView;
   /** Unix milliseconds. */
   readonly nowMs: number;
 }

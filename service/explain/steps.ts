@@ -1,7 +1,6 @@
 import type { FileStatus } from "../../core/config/catalog.ts";
 import { formatProblem } from "../../core/config/document.ts";
 import type { MetricDocument } from "../../core/config/schema.ts";
-import type { RegistryRecord } from "../../core/registry/records.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Candidate } from "../targets/candidate.ts";
@@ -106,32 +105,6 @@ export function scrapeStep(row: TargetRow, nowMs: number): Step {
     return { step: "last scrape", ok: true, detail };
   }
   return { step: "last scrape", ok: false, detail: `${row.error} (${when})` };
-}
-
-/**
- * What is known of the way out. The service sees how much a collector holds and what exporters are there; which sink
- * has taken which record is in the exporters' own ledgers, so a clear answer here is about the collector as a whole.
- */
-export function deliveryStep(collector: CollectorRow, exporters: readonly RegistryRecord[]): Step {
-  const held = collector.load["unacknowledgedRecords"];
-  const shown = exportersOf(exporters);
-  if (held === undefined) {
-    return { step: "delivery", ok: null, detail: `the collector does not tell what it holds; ${shown}` };
-  }
-  if (held > 0) {
-    const detail = `${held} records of the collector wait for an acknowledgement; ${shown}`;
-    return { step: "delivery", ok: exporters.length === 0 ? false : null, detail };
-  }
-  const detail = `an exporter has acknowledged everything that the collector sent; ${shown}; `
-    + "whether each sink has taken it is not known here";
-  return { step: "delivery", ok: true, detail };
-}
-
-function exportersOf(exporters: readonly RegistryRecord[]): string {
-  if (exporters.length === 0) return "no exporter is in the registry";
-  const lags = exporters.flatMap(({ load }) => load["lagBytes"] ?? []);
-  const behind = lags.length === 0 ? "" : `, the slowest sink ${Math.max(...lags)} bytes behind`;
-  return `${exporters.length} ${exporters.length === 1 ? "exporter" : "exporters"} in the registry${behind}`;
 }
 
 function timeOf(wallMs: number): string {

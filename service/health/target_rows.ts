@@ -28,6 +28,8 @@ export interface TargetRow {
   readonly durationMs: number;
   /** Samples of the last scrape. */
   readonly samples: number;
+  /** The collector's record that holds the last scrape; null when it does not tell. */
+  readonly lastRecord: { readonly epoch: string; readonly sequence: number } | null;
   /** Generation of the collection that holds it. */
   readonly generation: number;
   /** Generation that its collector has in force; 0 when that is not known. */
@@ -88,9 +90,15 @@ function rowOf(plan: NamespacePlan, target: PlannedTarget, told: ReadonlyMap<str
     lastScrapeMs: status?.lastScrapeMs ?? 0,
     durationMs: status?.durationMs ?? 0,
     samples: status?.samples ?? 0,
+    lastRecord: recordOf(status),
     generation: "generation" in target ? target.generation : 0,
     appliedGeneration: owner?.generation ?? 0,
   };
+}
+
+function recordOf(status: TargetStatus | undefined): TargetRow["lastRecord"] {
+  const { epoch, sequence } = status ?? {};
+  return epoch === undefined || sequence === undefined ? null : { epoch, sequence };
 }
 
 function healthOf(

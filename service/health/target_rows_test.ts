@@ -42,6 +42,7 @@ test("a target shows what its collector tells of it", () => {
     samples: 7,
     error: "",
     generation: 5,
+    lastRecord: null,
     appliedGeneration: 5,
   });
 });

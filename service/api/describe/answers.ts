@@ -29,6 +29,9 @@ export const targetRow = z.strictObject({
   lastScrapeMs: timeMs,
   durationMs: z.number(),
   samples: count,
+  lastRecord: z.strictObject({ epoch: z.string(), sequence: count }).nullable().meta({
+    description: "The collector's record that holds the last scrape; null when it does not tell.",
+  }),
   generation: count,
   appliedGeneration: count,
 }) satisfies z.ZodType<TargetRow>;
