@@ -84,6 +84,12 @@ test("a metric is tried, applied, scraped, explained, listed, shown and deleted"
   });
   assert.match(scraped, /^ {2}ok {3}last scrape +2 samples in \d+ ms, \d+ s ago$/m);
 
+  await waitFor("where the last scrape is", 20_000, async () => {
+    const { printed } = await run(explainCommand, "--pod", "cart-0");
+    return /record \d+ of bcs-collector-shop-0, is in the log of exporter-0: sink file is done with it/.test(printed)
+      || null;
+  });
+
   const list = await metric("list");
   assert.match(list.printed, /^NAMESPACE +NAME +VERSION +SELECTOR +PORT +URI +SECONDS +FILE\n/);
   assert.match(list.printed, /^shop +cart +1 +app=cart +web +\/metrics +1 +ok$/m);
