@@ -3,13 +3,13 @@ import { readOptions } from "../core/options.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { clientOptions, getJson } from "./client.ts";
 import { type Output, terminal } from "./group.ts";
-import { type Column, formatAge, formatOutput, formatTable, outputOption } from "./output.ts";
+import { type Column, formatAge, formatOutput, formatTable, outputOption, rowSelectorOption } from "./output.ts";
 import { placeOptions } from "./place.ts";
 
 const definition = {
   name: "collectors",
   summary: "Lists the collectors with their state, targets, load and the generation that each has applied.",
-  options: { ...placeOptions, output: outputOption, ...clientOptions },
+  options: { ...placeOptions, selector: rowSelectorOption, output: outputOption, ...clientOptions },
 } as const;
 
 const listSchema = z.object({
@@ -32,10 +32,8 @@ type Collector = z.output<typeof listSchema>["collectors"][number];
 /** `bcs-metric collectors`: prints the collectors that a service knows. Returns the exit code. */
 export async function collectorsCommand(argv: readonly string[], output: Output = terminal): Promise<number> {
   const { values } = await readOptions(definition, argv, process.env);
-  const { collectors: all } = await getJson(values, "/v1/collectors", {}, listSchema);
-  const collectors = all
-    .filter(({ cluster }) => values.cluster === undefined || cluster === values.cluster)
-    .filter(({ namespace }) => values.namespace === undefined || namespace === values.namespace);
+  const { cluster, namespace, selector: labelSelector } = values;
+  const { collectors } = await getJson(values, "/v1/collectors", { cluster, namespace, labelSelector }, listSchema);
   output.print(formatOutput(values.output, { collectors }, () => collectorTable(collectors, systemEnv.clock.wallMs())));
   return 0;
 }

@@ -3,12 +3,12 @@ import { readOptions } from "../core/options.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { clientOptions, getJson } from "./client.ts";
 import { type Output, terminal } from "./group.ts";
-import { formatAge, formatOutput, formatTable, outputOption } from "./output.ts";
+import { formatAge, formatOutput, formatTable, outputOption, rowSelectorOption } from "./output.ts";
 
 const definition = {
   name: "exporters",
   summary: "Lists the exporters with their address and load.",
-  options: { output: outputOption, ...clientOptions },
+  options: { selector: rowSelectorOption, output: outputOption, ...clientOptions },
 } as const;
 
 const listSchema = z.object({
@@ -27,7 +27,7 @@ type Exporter = z.output<typeof listSchema>["exporters"][number];
 /** `bcs-metric exporters`: prints the exporters that a service knows. Returns the exit code. */
 export async function exportersCommand(argv: readonly string[], output: Output = terminal): Promise<number> {
   const { values } = await readOptions(definition, argv, process.env);
-  const list = await getJson(values, "/v1/exporters", {}, listSchema);
+  const list = await getJson(values, "/v1/exporters", { labelSelector: values.selector }, listSchema);
   output.print(formatOutput(values.output, list, () => exporterTable(list.exporters, systemEnv.clock.wallMs())));
   return 0;
 }

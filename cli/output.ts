@@ -12,6 +12,14 @@ export const outputOption = {
   schema: z.enum(outputFormats).default("table"),
 } as const;
 
+/** The option `--selector` of the commands that list what there is. */
+export const rowSelectorOption = {
+  short: "l",
+  value: "SELECTOR",
+  help: "only those whose fields or labels match, such as state=running,!tier",
+  schema: z.string().optional(),
+} as const;
+
 export interface Column<Row> {
   readonly title: string;
   readonly align?: "left" | "right";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type OptionDefinitions, readOptions } from "../core/options.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { clientOptions, getJson } from "./client.ts";
-import { type Column, formatAge, formatOutput, formatTable, outputOption } from "./output.ts";
+import { type Column, formatAge, formatOutput, formatTable, outputOption, rowSelectorOption } from "./output.ts";
 
 const name = z.string().min(1, { error: "must not be empty" }).optional();
 const healths = ["up", "down", "unknown", "unresolved"] as const;
@@ -13,6 +13,7 @@ const options = {
   metric: { value: "METRIC", help: "only those of this metric", schema: name },
   collector: { value: "COLLECTOR", help: "only those of this collector", schema: name },
   health: { value: healths.join("|"), help: "only those of this health", schema: z.enum(healths).optional() },
+  selector: rowSelectorOption,
   output: outputOption,
   ...clientOptions,
 } as const satisfies OptionDefinitions;
@@ -50,8 +51,8 @@ export async function targetsCommand(
   print: (text: string) => void = (text) => void process.stdout.write(text),
 ): Promise<number> {
   const { values } = await readOptions(definition, argv, process.env);
-  const { output, server, token, ...filter } = values;
-  const list = await getJson({ server, token }, "/v1/targets", filter, targetList);
+  const { output, server, token, selector: labelSelector, ...filter } = values;
+  const list = await getJson({ server, token }, "/v1/targets", { ...filter, labelSelector }, targetList);
   print(formatOutput(output, list, () => targetTable(list.targets, systemEnv.clock.wallMs())));
   return 0;
 }

@@ -70,10 +70,12 @@ test("scripts get what the service answered, and the filters are handed on", asy
     "cart",
     "--health",
     "up",
+    "-l",
+    "samples!=0",
   );
   assert.equal(code, 0);
   assert.deepEqual(JSON.parse(printed), { targets: [target] });
-  assert.equal(requests[0]?.url, `${server}/v1/targets?metric=cart&health=up`);
+  assert.equal(requests[0]?.url, `${server}/v1/targets?metric=cart&health=up&labelSelector=samples%21%3D0`);
   assert.equal(requests[0]?.authorization, null);
 });
 

@@ -14,6 +14,7 @@ import { oldPrefixes } from "./old/routes.ts";
 import { describeApi } from "./openapi.ts";
 import { apiPage, pageHeaders } from "./page.ts";
 import { problem } from "./problem.ts";
+import { onlyParameters } from "./query.ts";
 import type { ServiceStatus } from "./status.ts";
 import type { Authenticator } from "./tokens.ts";
 import { answerView } from "./view_list.ts";
@@ -80,7 +81,8 @@ export function makeApp(deps: ApiDeps): Hono {
     requireScope({ action: "any" }),
     (context) => answerView(context, exporterView, deps.exporters()),
   );
-  app.get("/v1/status", requireScope({ action: "read-all" }), async (context) => context.json(await deps.status()));
+  const readAll = requireScope({ action: "read-all" });
+  app.get("/v1/status", readAll, onlyParameters(), async (context) => context.json(await deps.status()));
   app.route("/", deps.resources);
   app.route("/", deps.streams);
   app.route("/", deps.guards);

@@ -79,7 +79,10 @@ function parse(
       answer: problem(context, 400, "Bad JSON", detailOf(yaml.problems), { problems: yaml.problems }),
     };
   } catch (error) {
-    return { ok: false, answer: problem(context, 400, "Bad JSON", messageOf(error)) };
+    const reason = messageOf(error);
+    const place = /\(line (\d+) column (\d+)\)$/.exec(reason);
+    const problems = [{ line: Number(place?.[1] ?? 1), column: Number(place?.[2] ?? 1), message: reason }];
+    return { ok: false, answer: problem(context, 400, "Bad JSON", reason, { problems }) };
   }
 }
 

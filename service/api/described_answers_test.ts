@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { z } from "zod";
@@ -193,8 +193,12 @@ async function askViews(): Promise<void> {
   assert.equal(targets.targets.length, 1);
   await ask("GET /v1/targets", "/v1/targets?limit=1", 200);
   await ask("GET /v1/targets", "/v1/targets?wrong=1", 400);
-  await ask("GET /v1/exporters", "/v1/exporters", 200);
+  for (const list of ["targets", "collectors", "exporters", "services", "guards"]) {
+    await ask(`GET /v1/${list}`, `/v1/${list}?limit=1&labelSelector=cluster`, 200);
+    await ask(`GET /v1/${list}`, `/v1/${list}?limit=0`, 400);
+  }
   await ask("GET /v1/ledger", "/v1/ledger", 200);
+  await ask("GET /v1/ledger", "/v1/ledger?clutser=c1", 400);
   const services = await ask("GET /v1/services", "/v1/services", 200) as { services: unknown[] };
   assert.equal(services.services.length, 1);
   await ask("GET /v1/status", "/v1/status", 200);
@@ -212,6 +216,36 @@ async function askViews(): Promise<void> {
     await ask(route, `/v1/guards/c1/shop/${verb}`, 413, send(" ".repeat(2000)));
   }
   for (const path of ["/openapi.json", "/docs", "/metrics", "/healthz", "/readyz"]) await ask(`GET ${path}`, path, 200);
+}
+
+/** Takes away an application of many instances, and decides about what is held then. */
+async function askGuards(): Promise<void> {
+  const instances = Array.from({ length: 12 }, (_, index) => `{ name: gate-${index}, ip: 10.0.0.${index} }`);
+  await write("c1/collector/park/one.yaml", "spec: { replicas: 1 }");
+  await write("c1/application/park/gate.yaml", `spec: { labels: { app: gate }, instances: [${instances.join(", ")}] }`);
+  await write("c1/metric/park/gate.yaml", metric.replace("cart", "gate").replace("web", "9100"));
+  const targets = async () => {
+    const { length } =
+      (await ask("GET /v1/targets", "/v1/targets?namespace=park", 200) as { targets: unknown[] }).targets;
+    return length;
+  };
+  await folder.eventually(async () => await targets() === 12 || undefined);
+  await rm(join(folder.root, "volume/c1/application/park/gate.yaml"));
+  const guards = async () =>
+    (await ask("GET /v1/guards", "/v1/guards?cluster=c1&namespace=park", 200) as {
+      guards: { hash: string; targetsBefore: number; targetsAfter: number }[];
+    }).guards[0];
+  const held = await folder.eventually(guards);
+  assert.deepEqual([held.targetsBefore, held.targetsAfter, await targets()], [12, 0, 12]);
+  const route = (verb: string) =>
+    [`POST /v1/guards/{cluster}/{namespace}/${verb}`, `/v1/guards/c1/park/${verb}`] as const;
+  const { hash } = held;
+  await ask(...route("confirm"), 409, send({ hash: `${hash}0` }));
+  assert.deepEqual(await ask(...route("discard"), 202, send({ hash })), { discarded: hash });
+  assert.equal((await folder.eventually(guards)).hash, hash, "it is still wanted, so it is held again");
+  assert.deepEqual(await ask(...route("confirm"), 202, send({ hash })), { confirmed: hash });
+  await folder.eventually(async () => await targets() === 0 || undefined);
+  await folder.eventually(async () => await guards() === undefined || undefined);
 }
 
 async function askOldApi(): Promise<void> {
@@ -243,6 +277,7 @@ test("real answers of every route, refusals among them, are as they are describe
   await askDocuments();
   await askForCollectors();
   await askViews();
+  await askGuards();
   await askOldApi();
   assert.deepEqual(operations().filter((route) => !asked.has(route)), [], "every route was asked");
 });

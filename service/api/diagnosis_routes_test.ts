@@ -100,6 +100,9 @@ test("a draft is scraped before it is saved", async () => {
   const { app } = routes(editor, local);
   const answer = await app.request(trialPath, { method: "POST", body: draft(target.address) });
   assert.equal(answer.status, 200);
+  const { port } = parseAddress(target.address);
+  const bare = `spec: { version: "9", selector: { app: shop }, port: ${port}, uri: /metrics }`;
+  assert.equal((await app.request(trialPath, { method: "POST", body: bare })).status, 200, "as for a PUT");
   const result = await json(answer);
   assert.deepEqual([result["ok"], result["samples"], result["target"]], [true, 1, {
     address: target.address,
@@ -115,6 +118,12 @@ test("a draft that is invalid, or of another name, is refused with its place", a
   const problems = (await json(invalid))["problems"] as { line: number; column: number; message: string }[];
   const kind = problems.find(({ message }) => message.startsWith("unknown kind"));
   assert.deepEqual([kind?.line, kind?.column], [2, 10]);
+  const short = await json(await post('spec: { version: "1", uri: metrics }'));
+  assert.equal(short["detail"], '1:1: spec: missing key "port"');
+  assert.deepEqual(short["problems"], [
+    { line: 1, column: 1, field: "spec", message: 'missing key "port"' },
+    { line: 1, column: 28, field: "spec.uri", message: "must begin with /" },
+  ]);
   const other = await json(await post(draft("127.0.0.1:1", {}, "other")));
   assert.match(String(other["detail"]), /file says name other but its path says cart/);
   assert.equal((await post("a".repeat(1024 * 1024 + 1))).status, 413);

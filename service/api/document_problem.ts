@@ -16,7 +16,7 @@ const answers = {
 export function answerDocumentError(context: Context, error: unknown): Response {
   if (!(error instanceof DocumentError)) throw error;
   const [status, title] = answers[error.code];
-  const problems = error.problems.map(({ line, column, message }) => ({ line, column, message }));
+  const problems = error.problems.map(({ line, column, field, message }) => ({ line, column, field, message }));
   const more = { code: error.code, ...problems.length > 0 && { problems } };
   const answer = problem(context, status, title, error.message, more);
   if (status === 405) answer.headers.set("allow", "GET");

@@ -75,7 +75,7 @@ const text = { type: "string" };
 const place = {
   type: "object",
   required: ["line", "column", "message"],
-  properties: { line: { type: "integer" }, column: { type: "integer" }, message: text },
+  properties: { line: { type: "integer" }, column: { type: "integer" }, field: text, message: text },
   additionalProperties: false,
 };
 

@@ -80,6 +80,9 @@ test("a document is created, shown with its ETag, changed under it, and removed"
   assert.equal((await api.request(`${shop}/cart`, { method: "DELETE" })).status, 204);
   await problemOf(await api.request(`${shop}/cart`, { method: "DELETE" }), 404);
   await problemOf(await api.request(`${shop}/cart`), 404);
+  const { detail } = await problemOf(await api.request(`${shop}/cart?dryRun=true`, put(metricText("cart"))), 400);
+  assert.equal(detail, 'unknown parameter "dryRun"; this request takes none');
+  await problemOf(await api.request(`${shop}/cart`), 404);
 });
 
 test("YAML shows the file with its comments; JSON is taken as well, and what is shown can be sent back", async () => {
@@ -104,10 +107,17 @@ test("a refusal has a code, and the place of each problem in what was sent", asy
   const version = await problemOf(await api.request(`${shop}/cart`, put(sent)), 409);
   assert.equal(version.code, "version-unchanged");
   assert.equal(version.detail, "spec changed but version is still 1; give it another version");
-  assert.deepEqual(version.problems, [{ line: 5, column: 18, message: "spec changed but version is still 1" }]);
+  assert.deepEqual(version.problems, [{
+    line: 5,
+    column: 18,
+    field: "spec.version",
+    message: "spec changed but version is still 1",
+  }]);
   const invalid = await problemOf(await api.request(`${shop}/cart`, put(sent.replace("uri", "url"))), 400);
   assert.equal(invalid.code, "invalid");
   assert.deepEqual(invalid.problems?.map(({ line }) => line), [5, 5]);
+  const low = await problemOf(await api.request(`${shop}/cart`, put(sent.replace('"1"', '"2", frequency: 5'))), 400);
+  assert.match(low.detail, /^this is no valid Metric: spec.frequency: frequency 5 is below the minimum of 60 seconds/);
   const broken = await problemOf(await api.request(`${shop}/cart`, put("spec: [\n")), 400);
   assert.deepEqual([broken.title, broken.problems?.length], ["Bad YAML", 1]);
   const json = { "content-type": "application/json" };
@@ -176,7 +186,15 @@ test("a list is selected by labels and read page by page, of one namespace or of
   await check(selected("team == trade, tier"), ["a"]);
   await check(selected("!team"), ["c"]);
   await problemOf(await api.request(selected("=x")), 400);
-  await problemOf(await api.request(`${shop}?limit=0`), 400);
+  const refused = async (query: string, detail: string) =>
+    assert.equal((await problemOf(await api.request(`${shop}?${query}`), 400)).detail, detail);
+  for (const limit of ["0", "x", "5001", "1.5"]) {
+    await refused(`limit=${limit}`, "limit must be a number from 1 to 5000");
+  }
+  await refused("continue=x", 'continue "x" must be what the page before gave');
+  await refused("watch=yes", "watch must be true or false");
+  const known = "limit, continue, labelSelector, watch, after";
+  await refused("labelselector=team", `unknown parameter "labelselector"; there are ${known}`);
   const first = await (await api.request(`${shop}?limit=2`)).json() as { items: unknown[]; continue: string };
   assert.equal(first.items.length, 2);
   await api.documents.delete({ clusterId: "c1", kind: "Metric", namespace: "shop", name: "b" }, { by: "test" });

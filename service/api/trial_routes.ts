@@ -1,12 +1,15 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { readDocument } from "../../core/config/document.ts";
+import { checkDraft } from "../../core/config/document.ts";
 import { type DocumentKey, documentPath } from "../../core/config/key.ts";
 import { nameProblem } from "../../core/config/names.ts";
 import type { MetricDocument } from "../../core/config/schema.ts";
-import { yamlBytesMax } from "../../core/config/yaml.ts";
+import { readYaml, yamlBytesMax } from "../../core/config/yaml.ts";
 import type { Clock } from "../../core/runtime/env.ts";
+import type { ScrapeAccess } from "../../core/scrape/mod.ts";
 import { version } from "../../core/version.ts";
+import { completeDraft } from "../documents/draft.ts";
+import { describeProblem, type DocumentProblem, withFields } from "../documents/problem_fields.ts";
 import type { Sources } from "../targets/sources.ts";
 import { NoTargetError, TrialGate, tryMetric } from "../trial/mod.ts";
 import { identityOf, requireScope } from "./auth.ts";
@@ -18,6 +21,8 @@ const retryAfterSeconds = 5;
 export interface TrialRoutesDeps {
   readonly clock: Clock;
   readonly frequencyMinSeconds: number;
+  /** What trials of a namespace's metrics may reach. Default: no secrets, no proxies. */
+  access?(place: { readonly cluster: string; readonly namespace: string }): ScrapeAccess;
   /** Where targets come from; null while not everything has been read. */
   sources(): Sources | null;
   /** The metric in force; null when there is none. */
@@ -64,7 +69,9 @@ async function answerTrial(context: Context, deps: TrialRoutesDeps): Promise<Res
   if (sources === null) return problem(context, 503, "Not ready", "the targets have not been read completely yet");
   const { pod, address } = context.req.query();
   try {
-    return context.json(await tryMetric({ metric: read.metric, sources, pod, address, clock: deps.clock, version }));
+    const access = deps.access?.({ cluster: key.clusterId, namespace: key.namespace });
+    const { clock } = deps;
+    return context.json(await tryMetric({ metric: read.metric, sources, pod, address, clock, access, version }));
   } catch (error) {
     if (!(error instanceof NoTargetError)) throw error;
     const unresolved = error.unresolved.slice(0, 20);
@@ -88,12 +95,21 @@ async function readMetric(
     const detail = `no metric ${documentPath(key)} is in force; send a draft of it as the body`;
     return refuse(problem(context, 404, "Not found", detail));
   }
-  const read = readDocument(documentPath(key), text, { frequencyMinSeconds: deps.frequencyMinSeconds, key });
-  if (read.ok && read.document.kind === "Metric") return { ok: true, metric: read.document };
-  const problems = read.ok ? [] : read.problems.map(({ line, column, message }) => ({ line, column, message }));
-  const [first] = problems;
-  const detail = first === undefined ? "it is no Metric" : `${first.line}:${first.column}: ${first.message}`;
-  return refuse(problem(context, 400, "Invalid document", detail, { problems }));
+  const read = readYaml(text);
+  if (!read.ok) return refuse(invalid(context, read.problems.map((one) => ({ ...one, field: "" }))));
+  const { value } = read.document;
+  const options = { frequencyMinSeconds: deps.frequencyMinSeconds, key };
+  const checked = checkDraft(documentPath(key), completeDraft(value, key), options, read.document);
+  if (!checked.ok) return refuse(invalid(context, withFields(checked.problems, value, read.document)));
+  if (checked.document.kind === "Metric") return { ok: true, metric: checked.document };
+  return refuse(problem(context, 400, "Invalid document", "it is no Metric"));
+}
+
+function invalid(context: Context, all: readonly Omit<DocumentProblem, "path">[]): Response {
+  const problems = all.map(({ line, column, field, message }) => ({ line, column, field, message }));
+  const [first] = all;
+  const detail = first === undefined ? "" : `${first.line}:${first.column}: ${describeProblem(first)}`;
+  return problem(context, 400, "Invalid document", detail, { problems });
 }
 
 function refuse(answer: Response): Refusal {

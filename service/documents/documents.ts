@@ -1,7 +1,7 @@
 import type { FileStatus } from "../../core/config/catalog.ts";
-import type { ConfigProblem } from "../../core/config/document.ts";
 import type { DocumentKey } from "../../core/config/key.ts";
 import type { DocumentOf, Kind } from "../../core/config/schema.ts";
+import type { DocumentProblem } from "./problem_fields.ts";
 
 /**
  * The documents of the store as every API sees and changes them. Reading is from memory; what is written is in force
@@ -107,12 +107,12 @@ export type DocumentErrorCode =
 export class DocumentError extends Error {
   override name = "DocumentError";
   readonly code: DocumentErrorCode;
-  readonly problems: readonly ConfigProblem[];
+  readonly problems: readonly DocumentProblem[];
 
   constructor(
     code: DocumentErrorCode,
     message: string,
-    options: { readonly problems?: readonly ConfigProblem[]; readonly cause?: unknown } = {},
+    options: { readonly problems?: readonly DocumentProblem[]; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { withoutNewDefaults } from "../../core/config/defaults.ts";
-import { checkDraft, type ConfigProblem, noPlaces } from "../../core/config/document.ts";
+import { checkDraft, noPlaces } from "../../core/config/document.ts";
 import { editDocument, UnwritableValueError, writeDocument } from "../../core/config/edit.ts";
 import { type DocumentKey, documentPath } from "../../core/config/key.ts";
 import { nameProblem } from "../../core/config/names.ts";
@@ -25,6 +25,7 @@ import {
   type StoredDocument,
 } from "./documents.ts";
 import { completeDraft, completeText } from "./draft.ts";
+import { describeProblem, type DocumentProblem, withFields } from "./problem_fields.ts";
 
 export interface DocumentsDeps {
   readonly store: Pick<Store, "get" | "put" | "delete">;
@@ -133,7 +134,10 @@ class StoreDocuments implements Documents {
     const { frequencyMinSeconds } = this.#deps;
     const checked = checkDraft(documentPath(key), draft, { key, frequencyMinSeconds }, source ?? noPlaces);
     if (checked.ok) return checked.document;
-    throw invalid(key, checked.problems);
+    const { problems } = checked;
+    // Without a text all of them stand at its beginning, and say no more than that.
+    const nowhere = problems.map((problem) => ({ ...problem, field: "" }));
+    throw invalid(key, source === null ? nowhere : withFields(problems, source.value, source));
   }
 
   /** @throws DocumentError when another has the name, or only the file may be edited. */
@@ -225,7 +229,7 @@ function requireOtherVersion(stored: StoredDocument, document: ConfigDocument, s
   if (before.spec.version !== document.spec.version || isDeepStrictEqual(before.spec, document.spec)) return;
   const message = `spec changed but version is still ${document.spec.version}`;
   const place = (source ?? noPlaces).placeOf(["spec", "version"]);
-  const problems = [{ path: documentPath(stored.key), ...place, message }];
+  const problems = [{ path: documentPath(stored.key), ...place, field: "spec.version", message }];
   throw new DocumentError("version-unchanged", `${message}; give it another version`, { problems });
 }
 
@@ -241,10 +245,14 @@ function textFor(key: DocumentKey, draft: unknown, entry: Entry | null, template
   }
 }
 
-function invalid(key: DocumentKey, problems: readonly ConfigProblem[]): DocumentError {
+function invalid(key: DocumentKey, problems: readonly DocumentProblem[]): DocumentError {
   const [first] = problems;
   const more = problems.length > 1 ? `, and ${problems.length - 1} more problems` : "";
-  return new DocumentError("invalid", `this is no valid ${key.kind}: ${first?.message ?? ""}${more}`, { problems });
+  return new DocumentError(
+    "invalid",
+    `this is no valid ${key.kind}: ${first === undefined ? "" : describeProblem(first)}${more}`,
+    { problems },
+  );
 }
 
 function asDocumentError(error: unknown, path: string): unknown {

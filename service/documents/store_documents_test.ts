@@ -66,7 +66,13 @@ test("the same version with other content is refused with the place of the versi
     "version-unchanged",
     /^spec changed but version is still 3/,
   );
-  assert.deepEqual(error.problems, [{ path, line: 4, column: 16, message: "spec changed but version is still 3" }]);
+  assert.deepEqual(error.problems, [{
+    path,
+    line: 4,
+    column: 16,
+    field: "spec.version",
+    message: "spec changed but version is still 3",
+  }]);
   assert.equal((await store.get(path))?.text, text);
 });
 

@@ -55,13 +55,14 @@ export function guardRoutes(holds: HoldState): Hono {
 type Decision = Confirmation | "discarded";
 
 function answerDecision(context: Context, hash: string, decision: Decision): Response {
+  const place = `${context.req.param("cluster")}/${context.req.param("namespace")}`;
   switch (decision) {
     case "confirmed":
       return context.json({ confirmed: hash }, 202);
     case "discarded":
       return context.json({ discarded: hash }, 202);
     case "nothing-held":
-      return problem(context, 404, "Nothing held", "no change of this namespace waits for a confirmation");
+      return problem(context, 404, "Nothing held", `no change of ${place} waits for a confirmation`);
     case "other-hash":
       return problem(
         context,

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { requireScope } from "../api/auth.ts";
+import { onlyParameters } from "../api/query.ts";
 import { type GatherDeps, gatherLedger } from "./gather.ts";
 
 const parameters = ["cluster", "namespace", "collector", "epoch"];
@@ -11,7 +12,7 @@ const parameters = ["cluster", "namespace", "collector", "epoch"];
  */
 export function ledgerRoutes(deps: GatherDeps): Hono {
   const app = new Hono();
-  app.get("/v1/ledger", requireScope({ action: "read-all" }), async (context) => {
+  app.get("/v1/ledger", requireScope({ action: "read-all" }), onlyParameters(...parameters), async (context) => {
     const query = new URLSearchParams();
     for (const name of parameters) {
       const value = context.req.query(name);

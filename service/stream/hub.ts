@@ -3,7 +3,7 @@ import { Counter, Gauge, type Registry as MetricsRegistry } from "../../core/tel
 import type { CollectionFeed, Subject } from "./collection_feed.ts";
 import { Cursor } from "./cursor.ts";
 import { EventStream } from "./event_stream.ts";
-import { encodeEvent } from "./sse.ts";
+import { encodeEvent, streamEventNames } from "./sse.ts";
 
 /** Streams that one service serves at once; more are refused. */
 export const streamsMaxDefault = 5000;
@@ -46,6 +46,7 @@ export class StreamHub {
       labelNames: ["event"],
       registers,
     });
+    for (const event of streamEventNames) this.#events.inc({ event }, 0);
     const open = () => this.#streams.size;
     new Gauge({
       name: "bcs_metric_service_streams",

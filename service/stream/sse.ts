@@ -7,7 +7,9 @@ export interface StreamEvent {
   readonly data: string;
 }
 
-export type StreamEventName = "collection" | "unchanged" | "absent" | "unavailable";
+export const streamEventNames = ["collection", "unchanged", "absent", "unavailable"] as const;
+
+export type StreamEventName = (typeof streamEventNames)[number];
 
 const encoder = new TextEncoder();
 

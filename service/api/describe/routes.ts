@@ -102,11 +102,13 @@ const views: Record<string, RouteDoc> = {
       epoch: name.meta({ description: "Only of this start of a collector; with it, how far its records have come." }),
     },
     answers: { 200: json(serviceLedger) },
+    refusals: [400],
   },
   "GET /v1/status": {
     summary: "The system at a glance, with each configuration problem and its place",
     tag: "views",
     answers: { 200: json(serviceStatus) },
+    refusals: [400],
   },
   "GET /v1/explain": {
     summary: "Why a pod, a target or a metric is scraped, or is not: one of pod, target and metric",
