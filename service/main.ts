@@ -9,6 +9,7 @@ import { serveHttp } from "../core/runtime/http.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { formatAddress, parseAddress } from "../core/runtime/system_net.ts";
+import { accessEnvironment, accessOf } from "../core/scrape/access_options.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
@@ -16,9 +17,10 @@ import { version } from "../core/version.ts";
 import { makeApp } from "./api/app.ts";
 import { diagnosisRoutes } from "./api/diagnosis_routes.ts";
 import { DocumentWatches } from "./api/document_watch.ts";
+import { folderKeys } from "./api/old/folder_keys.ts";
 import { oldApiRoutes } from "./api/old/routes.ts";
 import { resourceRoutes } from "./api/resources.ts";
-import { Tokens } from "./api/tokens.ts";
+import { openTokens } from "./api/tokens.ts";
 import { prepareDataFolder } from "./data_folder.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { guardRoutes } from "./guards/routes.ts";
@@ -54,7 +56,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   if (options.orchestrator === "process") await prepareDataFolder(fs, options.data);
 
   await using opened = new AsyncDisposableStack();
-  const tokens = options.tokens === undefined ? null : await openTokens(resolve(options.tokens), log);
+  const tokens = options.tokens === undefined ? null : await openTokenFile(resolve(options.tokens), log);
   if (tokens !== null) opened.defer(() => tokens.close());
   const place = { volume: options.volume && resolve(options.volume), store: options.store };
   const store = await openStore({ ...place, env: systemEnv, log });
@@ -71,7 +73,15 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     guard: { ...guardDefaults, share: options.guardShare },
     handoverTiming: handoverTimingOf(options.leaseSeconds * 1000),
     makeOrchestrator: (onRestart) =>
-      openOrchestrator({ ...options, ...place, data: resolve(options.data), script: program, log, onRestart }),
+      openOrchestrator({
+        ...options,
+        ...place,
+        collectorEnv: accessEnvironment(options),
+        data: resolve(options.data),
+        script: program,
+        log,
+        onRestart,
+      }),
   });
   const hub = new StreamHub({ feed: service.feed, clock, metrics });
   const collectors = new CollectorRegistry(store, clock);
@@ -80,7 +90,14 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   const instance = Buffer.from(systemEnv.random.bytes(8)).toString("hex");
   const watches = new DocumentWatches({ documents, clock, epoch: instance });
   const frequencyMinSeconds = options.frequencyMin;
-  const oldApi = oldApiRoutes({ documents, clock, log, frequencyMinSeconds, storeRead: () => service.storeRead() });
+  const oldApi = oldApiRoutes({
+    documents,
+    clock,
+    log,
+    frequencyMinSeconds,
+    keys: options.secrets === undefined ? undefined : folderKeys(resolve(options.secrets), systemEnv),
+    storeRead: () => service.storeRead(),
+  });
   const diagnosis = diagnosisRoutes({
     clock,
     frequencyMinSeconds,
@@ -89,6 +106,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     askExporters: (query) => gatherLedger({ exporters: () => service.exporters(), collectors: () => [] }, query),
     sources: () => service.sources(),
     metric: (key) => documents.get(key)?.document ?? null,
+    access: (at) => accessOf(options, at, { env: systemEnv, environment: {}, log }),
   });
   const app = makeApp({
     metrics,
@@ -122,9 +140,9 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   log.info("stopping");
 }
 
-function openTokens(path: string, log: Logger): Promise<Tokens> {
+function openTokenFile(path: string, log: Logger): ReturnType<typeof openTokens> {
   const { fs, clock } = systemEnv;
-  return Tokens.open(path, { fs, clock, log, environment: process.env });
+  return openTokens(path, { fs, clock, log, variables: process.env });
 }
 
 /** What the service tells of itself, but for its load. */

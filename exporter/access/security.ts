@@ -5,7 +5,7 @@ import { formatAddress } from "../../core/runtime/system_net.ts";
 import { type TlsContent, TlsFiles } from "../../core/runtime/tls_files.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import { type Access, makeAccess } from "./access.ts";
-import { TokenFile } from "./tokens.ts";
+import { openTokenFile } from "./tokens.ts";
 
 /** The options, as they are given. */
 export interface SecurityOptions {
@@ -50,7 +50,7 @@ export async function openSecurity(
     certificates: tlsClientCa !== undefined,
     allowInsecure,
   });
-  const file = tokens === undefined ? null : await TokenFile.open(tokens, deps);
+  const file = tokens === undefined ? null : await openTokenFile(tokens, deps);
   if (file !== null) opened.defer(() => file.close());
   const paths = { cert: tlsCert, key: tlsKey, ca: tlsClientCa };
   const tls = tlsCert === undefined && tlsKey === undefined ? null : await TlsFiles.open(paths, deps);

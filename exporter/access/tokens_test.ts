@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { UserError } from "../../core/errors.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
-import { TokenFile } from "./tokens.ts";
+import { openTokenFile } from "./tokens.ts";
 
 const secret = "a-secret-of-some-length";
 const sha256 = createHash("sha256").update("another-secret-token").digest("hex");
@@ -19,10 +19,10 @@ async function folderOf(context: TestContext): Promise<string> {
 }
 
 /** Opened with a clock that never fires: a test says itself when the file is read again. */
-async function open(path: string, logged: string[] = []): Promise<TokenFile> {
+async function open(path: string, logged: string[] = []): ReturnType<typeof openTokenFile> {
   const log = makeLogger("test", "info", { write: (line) => void logged.push(line) });
   const clock = { ...systemEnv.clock, after: () => () => {} };
-  return await TokenFile.open(path, {
+  return await openTokenFile(path, {
     fs: systemEnv.fs,
     clock,
     log,

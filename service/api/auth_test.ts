@@ -19,7 +19,7 @@ class FakeTokens implements Authenticator {
   readonly #valid = new Map<string, Identity>(Object.entries(identities));
   readonly #listeners = new Set<() => void>();
 
-  identify(token: string): Identity | null {
+  find(token: string): Identity | null {
     return this.#valid.get(token) ?? null;
   }
 

@@ -41,7 +41,7 @@ export function onRevoked(context: Context, run: () => void): () => void {
   const identity = identityOf(context);
   const token = tokenOf(context);
   const stop = authenticator.onChange(() => {
-    if (isDeepStrictEqual(authenticator.identify(token), identity)) return;
+    if (isDeepStrictEqual(authenticator.find(token), identity)) return;
     stop();
     run();
   });
@@ -50,7 +50,7 @@ export function onRevoked(context: Context, run: () => void): () => void {
 
 function authenticateToken(context: Context, authenticator: Authenticator): Response | null {
   const token = tokenOf(context);
-  const identity = token === "" ? null : authenticator.identify(token);
+  const identity = token === "" ? null : authenticator.find(token);
   if (identity === null) {
     const detail = token === "" ? "send a token, as Authorization: Bearer TOKEN" : "the token is not valid";
     const answer = problem(context, 401, "Not authenticated", detail);

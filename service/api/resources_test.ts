@@ -321,7 +321,7 @@ test("a token sees and changes its own namespaces only, and its watch ends when 
   };
   let revoked = () => {};
   const tokens: Authenticator = {
-    identify: () => identity,
+    find: () => identity,
     onChange(listener) {
       revoked = listener;
       return () => {};

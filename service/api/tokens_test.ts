@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
-import { Tokens } from "./tokens.ts";
+import { openTokens } from "./tokens.ts";
 
 const secret = "a-secret-of-some-length";
 const sha256 = createHash("sha256").update(secret).digest("hex");
@@ -31,13 +31,13 @@ class Files {
   }
 }
 
-const environment = { SHOP_TOKEN: "token-of-the-shop-team" };
+const variables = { SHOP_TOKEN: "token-of-the-shop-team" };
 
 async function open(fs: Files) {
   const lines: string[] = [];
   const log = makeLogger("test", "info", { write: (line) => void lines.push(line) });
   const clock = new ManualClock();
-  const tokens = await Tokens.open("/etc/tokens.yaml", { fs, clock, log, environment });
+  const tokens = await openTokens("/etc/tokens.yaml", { fs, clock, log, variables });
   return { tokens, clock, lines };
 }
 
@@ -49,10 +49,10 @@ test("a token is found by its digest, by the environment and by a file beside", 
 `);
   files.write("/etc/secrets/eyes", "sixteen-or-more-characters\n");
   const { tokens } = await open(files);
-  assert.deepEqual(tokens.identify(secret), { name: "ops", role: "admin", namespaces: ["*"] });
-  assert.deepEqual(tokens.identify("token-of-the-shop-team")?.namespaces, ["c1/shop"]);
-  assert.equal(tokens.identify("sixteen-or-more-characters")?.name, "eyes");
-  for (const wrong of ["", secret.slice(1), sha256, `${secret} `]) assert.equal(tokens.identify(wrong), null);
+  assert.deepEqual(tokens.find(secret), { name: "ops", role: "admin", namespaces: ["*"] });
+  assert.deepEqual(tokens.find("token-of-the-shop-team")?.namespaces, ["c1/shop"]);
+  assert.equal(tokens.find("sixteen-or-more-characters")?.name, "eyes");
+  for (const wrong of ["", secret.slice(1), sha256, `${secret} `]) assert.equal(tokens.find(wrong), null);
   tokens.close();
 });
 
@@ -89,13 +89,13 @@ test("a change of the file is taken, and a broken or missing file leaves the tok
   files.remove("/etc/tokens.yaml");
   await tokens.reload();
   await tokens.reload();
-  assert.equal(tokens.identify(secret)?.name, "ops");
+  assert.equal(tokens.find(secret)?.name, "ops");
   assert.deepEqual([changes, lines.length], [0, 2]);
   files.write("/etc/tokens.yaml", 'tokens: [{ name: shop, token: "env:SHOP_TOKEN", role: admin }]\n');
   const changed = new Promise<void>((resolve) => tokens.onChange(resolve));
   clock.advance(1000);
   await changed;
-  assert.equal(tokens.identify(secret), null);
-  assert.equal(tokens.identify("token-of-the-shop-team")?.name, "shop");
+  assert.equal(tokens.find(secret), null);
+  assert.equal(tokens.find("token-of-the-shop-team")?.name, "shop");
   tokens.close();
 });

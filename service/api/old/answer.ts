@@ -4,6 +4,7 @@ import type { Logger } from "../../../core/telemetry/log.ts";
 import { DocumentError, type Documents } from "../../documents/documents.ts";
 import { allows, identityOf, type Need } from "../auth.ts";
 import { failure, OldApiError, type OldErrorName, success } from "./envelope.ts";
+import type { KeyStore } from "./key_material.ts";
 
 /** What the old API needs of the service. */
 export interface OldApiDeps {
@@ -12,6 +13,8 @@ export interface OldApiDeps {
   readonly log: Logger;
   /** Lowest frequency of a metric. */
   readonly frequencyMinSeconds: number;
+  /** Where keys that clients send are kept; without it they are refused. */
+  readonly keys?: KeyStore | undefined;
   /** Whether the store has been read completely since this process began. */
   storeRead(): boolean;
 }

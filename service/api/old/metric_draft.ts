@@ -14,7 +14,7 @@ type Fields = Record<string, unknown>;
  * or labels, stays as it is in `existing`; so does what the old Metric says the same about, such as a port that is
  * known by its name.
  *
- * @throws OldApiError `invalidMetric` when the old Metric holds key material.
+ * @param old with references in its tlsConfig, as `referTls` puts them.
  */
 export function metricDraft(old: OldMetric, clusterType: ClusterType, existing: MetricDocument | null): Fields {
   const before = existing === null ? null : oldMetricField.parse(oldMetricOf(existing));
@@ -73,29 +73,16 @@ const appliers: Partial<Record<keyof OldMetric, Apply>> = {
 /** Tells the reader of a file where the port comes from; it matches no container's port. */
 const componentPort = "metric_port";
 
-const reference = /^(env|file):/;
-
 function applyTls(spec: Fields, { tlsConfig }: OldMetric): void {
   if (!tlsConfig.isTLS) {
     spec["scheme"] = "http";
     delete spec["tls"];
     return;
   }
-  for (const field of ["ca", "clientCert", "clientKey"] as const) {
-    if (tlsConfig[field] !== "" && !reference.test(tlsConfig[field])) throw keyMaterial(field);
-  }
-  if (tlsConfig.clientKeyPwd !== "") throw keyMaterial("clientKeyPwd");
   spec["scheme"] = "https";
   putInside(spec, "tls", "ca", tlsConfig.ca);
   putInside(spec, "tls", "certificate", tlsConfig.clientCert);
   putInside(spec, "tls", "key", tlsConfig.clientKey);
-}
-
-function keyMaterial(field: string): OldApiError {
-  const instead = field === "clientKeyPwd"
-    ? "let tlsConfig.clientKey refer to a key without a password"
-    : `give it to the collectors as a file or variable, and send a reference to it, such as "file:shop/${field}.pem"`;
-  return new OldApiError("invalidMetric", `tlsConfig.${field} is not stored, since it may be secret; ${instead}`);
 }
 
 /** What is empty is left out, so that files stay short. */

@@ -7,6 +7,7 @@ import { readJson } from "./body.ts";
 import { collectionsFor, collectorCfgs } from "./collector_cfg.ts";
 import { OldApiError } from "./envelope.ts";
 import { decode, textField } from "./fields.ts";
+import { referTls } from "./key_material.ts";
 import { keyOf, keyProblem, namesIn } from "./keys.ts";
 import { checkMetricDraft, type ClusterType, metricDraft } from "./metric_draft.ts";
 import { type OldMetric, oldMetricOf, oldMetricsField } from "./old_metric.ts";
@@ -28,6 +29,7 @@ export async function setMetrics(deps: OldApiDeps, context: Context): Promise<vo
     // Made anew, since the same metric may stand in the list twice.
     const draft = draftOf(deps, metric, clusterType);
     const options = { key: keyOfMetric(metric), by: writerOf(context) };
+    await inMetric(metric, index, () => keepKey(deps, metric));
     await inMetric(metric, index, () => deps.documents.put(draft, options));
   }
 }
@@ -93,7 +95,23 @@ function keyOfMetric({ clusterID, namespace, name }: OldMetric) {
 
 function draftOf(deps: OldApiDeps, metric: OldMetric, clusterType: ClusterType) {
   const existing: MetricDocument | null = deps.documents.get(keyOfMetric(metric))?.document ?? null;
-  return metricDraft(metric, clusterType, existing);
+  const { tls: tlsConfig } = referTls(metric.tlsConfig, deps.keys !== undefined);
+  return metricDraft({ ...metric, tlsConfig }, clusterType, existing);
+}
+
+/** Stores a key that came itself. It comes first: a document that names a key which is not there would fail scrapes. */
+async function keepKey(
+  { keys, log }: OldApiDeps,
+  { tlsConfig, clusterID: cluster, namespace }: OldMetric,
+): Promise<void> {
+  const { key } = referTls(tlsConfig, keys !== undefined);
+  if (key === null || keys === undefined) return;
+  try {
+    await keys.store({ cluster, namespace }, key.name, key.pem);
+  } catch (error) {
+    log.error({ err: error, cluster, namespace, name: key.name }, "cannot store a key among the secrets");
+    throw new OldApiError("setMetric", "the key cannot be stored; the service's log has the reason");
+  }
 }
 
 /** Runs `work`, and adds to its error which metric of the list it is about. */

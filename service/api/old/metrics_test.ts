@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
 import { test } from "node:test";
+import { makeCa } from "../../../core/runtime/testing/certificates.ts";
 import { metricOf } from "../../testing/documents.ts";
 import type { Identity } from "../auth.ts";
 import { bodyBytesMax } from "./body.ts";
+import type { KeyStore } from "./key_material.ts";
 import { oldPrefixes } from "./routes.ts";
 import { brokenDocuments, failed, ok, OldApp } from "./testing/old_app.ts";
 
@@ -153,23 +156,60 @@ test("an invalid metric is error 128, says what is wrong, and keeps the whole li
   assert.deepEqual(await app.store.list(""), []);
 });
 
-test("key material is not stored: references to it are, and come back", async () => {
+test("references to key material are stored, and come back", async () => {
   const app = await OldApp.make();
   const set = (tlsConfig: unknown) => app.ask("POST", setPath, JSON.stringify([{ ...cart, tlsConfig }]));
-  assert.equal(
-    await set({ isTLS: true, ca: "LS0tLS1CRUdJTg==" }),
-    failed(
-      1405128,
-      "invalid metric data: No.0 (shop/cart): tlsConfig.ca is not stored, since it may be secret; give it to the "
-        + 'collectors as a file or variable, and send a reference to it, such as "file:shop/ca.pem"',
-    ),
-  );
-  assert.match(await set({ isTLS: true, clientKeyPwd: "canary" }), /"code":1405128,.*without a password/);
   const references = { isTLS: true, ca: "file:shop/ca.pem", clientCert: "env:CERT", clientKey: "env:KEY" };
   assert.equal(await set(references), ok("{}"));
   const back = await app.ask("POST", "/metrics", '{"clusterID":["c1"]}');
   assert.match(back, new RegExp(`"tlsConfig":${JSON.stringify({ ...references, clientKeyPwd: "" })}`));
+  assert.match(
+    await set({ isTLS: true, ca: "LS0tLS1CRUdJTg==" }),
+    /"code":1405128,.*tlsConfig\.ca: expected base64 of PEM/,
+  );
+  assert.match(
+    await set({ ...references, clientKeyPwd: "canary" }),
+    /"code":1405128,.*without a password/,
+  );
   assert.ok(!app.lines.join("").includes("canary"));
+});
+
+test("base64 of PEM is taken: certificates into the document, a key among the secrets", async () => {
+  const stored: string[] = [];
+  const keys: KeyStore = {
+    store(place, name, key) {
+      stored.push(`${place.cluster}/${place.namespace}/${name}: ${key.reveal()}`);
+      return Promise.resolve();
+    },
+  };
+  const ca = makeCa();
+  const client = ca.issue({ names: ["old"], client: true });
+  const locked = createPrivateKey(client.key).export({
+    type: "pkcs8",
+    format: "pem",
+    cipher: "aes-256-cbc",
+    passphrase: "canary",
+  });
+  const base64 = (text: string) => Buffer.from(text).toString("base64");
+  const certificates = { ca: base64(ca.cert), clientCert: base64(client.cert) };
+  const tlsConfig = { isTLS: true, ...certificates, clientKey: base64(String(locked)), clientKeyPwd: "canary" };
+  const body = JSON.stringify([{ ...cart, tlsConfig }]);
+  const without = await OldApp.make();
+  assert.match(await without.ask("POST", setPath, body), /"code":1405128,.*no folder of secrets \(--secrets\)/);
+  const app = await OldApp.make({ keys });
+  for (let round = 0; round < 2; round++) assert.equal(await app.ask("POST", setPath, body), ok("{}"));
+  const [first = ""] = stored;
+  const { name } = /^c1\/shop\/(?<name>old-api\/[0-9a-f]{32}\.pem): -----BEGIN PRIVATE KEY/.exec(first)?.groups ?? {};
+  assert.ok(name !== undefined, first.slice(0, 60));
+  assert.equal(stored.length, 2);
+  assert.equal(new Set(stored).size, 1, "the same key has the same name");
+  const back = await app.ask("POST", "/metrics", '{"clusterID":["c1"]}');
+  const want = { isTLS: true, ...certificates, clientKey: `file:${name}`, clientKeyPwd: "" };
+  assert.ok(back.includes(`"tlsConfig":${JSON.stringify(want)}`), back);
+  const everything = app.lines.join("") + back + JSON.stringify(await app.store.list(""));
+  for (const secret of ["canary", client.key.split("\n")[1] ?? "", String(locked).split("\n")[1] ?? ""]) {
+    assert.ok(!everything.includes(secret));
+  }
 });
 
 test("a metric of the old tree's components needs no port", async () => {

@@ -2,6 +2,7 @@ import { normalize } from "node:path/posix";
 import { z } from "zod";
 import { type MetricDocument, timeoutSeconds } from "../../../core/config/schema.ts";
 import { flagField, intField, pairsField, textField, uintField } from "./fields.ts";
+import { materialOf } from "./key_material.ts";
 
 /** What the old collectors waited for when a metric did not say. */
 const timeoutSecondsDefault = 30;
@@ -87,13 +88,13 @@ export function oldMetricOf({ metadata, spec }: MetricDocument) {
   };
 }
 
-/** The references to key material stand where old clients had the material itself. */
+/** A reference to a secret stands where old clients had the secret itself. */
 export function tlsConfigOf(scheme: "http" | "https", tls: MetricDocument["spec"]["tls"]): OldTlsConfig {
   if (scheme !== "https") return { isTLS: false, ca: "", clientCert: "", clientKey: "", clientKeyPwd: "" };
   return {
     isTLS: true,
-    ca: tls?.ca ?? "",
-    clientCert: tls?.certificate ?? "",
+    ca: materialOf(tls?.ca ?? ""),
+    clientCert: materialOf(tls?.certificate ?? ""),
     clientKey: tls?.key ?? "",
     clientKeyPwd: "",
   };

@@ -12,7 +12,7 @@ function appWith(tokens: readonly string[] | null): Hono {
   app.use("/api/v1/metric/*", oldRefusals());
   app.use(authenticate(
     tokens === null ? null : {
-      identify: (token) => tokens.includes(token) ? localAdmin : null,
+      find: (token) => tokens.includes(token) ? localAdmin : null,
       onChange: () => () => {},
     },
   ));

@@ -1,0 +1,199 @@
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { dirname, resolve } from "node:path/posix";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { checkSchema } from "../config/issues.ts";
+import { readYaml } from "../config/yaml.ts";
+import { messageOf, UserError } from "../errors.ts";
+import type { Clock, FileSystem } from "../runtime/env.ts";
+import type { Logger } from "../telemetry/log.ts";
+
+export interface TokenFileDeps {
+  readonly fs: Pick<FileSystem, "readFile">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where `env:NAME` is looked up. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** The fields of every token's entry, to which a part adds what the token grants. */
+export const tokenFields = {
+  name: z.string().min(1).max(253),
+  tokenSha256: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: "must be a SHA-256 in 64 hexadecimal digits" })
+    .optional(),
+  token: z.string().regex(/^(env|file):./, { error: "must be a reference such as env:NAME or file:NAME" }).optional(),
+} as const;
+
+export type TokenEntry = z.output<z.ZodObject<typeof tokenFields>>;
+
+/** What the tokens of a part look like, and what each is good for. */
+export interface TokenKind<Entry extends TokenEntry, Grant> {
+  readonly entry: z.ZodType<Entry>;
+  grantOf(entry: Entry): Grant;
+}
+
+/** How often the file, and the files that it names, are looked at. A Secret's symbolic link is followed each time. */
+const pollMs = 1000;
+
+/** A shorter one could be guessed. */
+const tokenLengthMin = 16;
+
+interface Token<Grant> {
+  readonly sha256: Uint8Array;
+  readonly grant: Grant;
+}
+
+/**
+ * The bearer tokens of a YAML file, which is read anew when it changes:
+ * ```yaml
+ * tokens:
+ *   - { name: ops, tokenSha256: 9f86…, … }
+ *   - { name: shop-team, token: "env:SHOP_TOKEN", … }
+ *   - { name: dashboards, token: "file:dashboards.token", … }
+ * ```
+ * `file:` is relative to the file's folder. While the file is wrong or gone, the last good tokens stay valid, and the
+ * log says why.
+ */
+export class TokenFile<Grant> {
+  readonly #path: string;
+  readonly #load: () => Promise<readonly Token<Grant>[]>;
+  readonly #deps: TokenFileDeps;
+  readonly #listeners = new Set<() => void>();
+  #tokens: readonly Token<Grant>[] = [];
+  #problem = "";
+  #closed = false;
+  #cancel: () => void = () => {};
+
+  private constructor(path: string, deps: TokenFileDeps, load: () => Promise<readonly Token<Grant>[]>) {
+    this.#path = path;
+    this.#deps = deps;
+    this.#load = load;
+  }
+
+  /** @throws UserError when the file cannot be used. */
+  static async open<Entry extends TokenEntry, Grant>(
+    path: string,
+    kind: TokenKind<Entry, Grant>,
+    deps: TokenFileDeps,
+  ): Promise<TokenFile<Grant>> {
+    const file = new TokenFile(path, deps, () => load(path, kind, deps));
+    file.#tokens = await file.#load();
+    file.#schedule();
+    return file;
+  }
+
+  /** What the token is good for; null for one that is not, or no longer, valid. */
+  find(token: string): Grant | null {
+    const sha256 = sha256Of(token);
+    let found: Grant | null = null;
+    // Every entry is compared, and each whole, so that the time taken tells nothing.
+    for (const known of this.#tokens) if (timingSafeEqual(known.sha256, sha256)) found = known.grant;
+    return found;
+  }
+
+  /** Calls back after each change of the tokens. Returns what ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  /** Reads the file now. */
+  async reload(): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      const tokens = await this.#load();
+      this.#problem = "";
+      if (isDeepStrictEqual(tokens, this.#tokens)) return;
+      this.#tokens = tokens;
+      log.info({ path: this.#path, tokens: tokens.length }, "tokens changed");
+      for (const listener of this.#listeners) listener();
+    } catch (error) {
+      const problem = messageOf(error);
+      if (problem !== this.#problem) log.error({ reason: problem }, "the tokens stay as they were");
+      this.#problem = problem;
+    }
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#deps.clock.after(pollMs, () => void this.#poll());
+  }
+
+  async #poll(): Promise<void> {
+    await this.reload();
+    if (!this.#closed) this.#schedule();
+  }
+}
+
+async function load<Entry extends TokenEntry, Grant>(
+  path: string,
+  kind: TokenKind<Entry, Grant>,
+  deps: TokenFileDeps,
+): Promise<readonly Token<Grant>[]> {
+  const yaml = readYaml(await read(path, deps));
+  if (!yaml.ok) throw cannotUse(path, yaml.problems);
+  const { value, issues } = checkSchema(fileSchemaOf(kind.entry), yaml.document.value);
+  if (value === null) {
+    throw cannotUse(path, issues.map(({ path: at, message }) => ({ ...yaml.document.placeOf(at), message })));
+  }
+  const names = new Set<string>();
+  const tokens: Token<Grant>[] = [];
+  for (const [index, entry] of value.tokens.entries()) {
+    const place = yaml.document.placeOf(["tokens", index, "name"]);
+    if (names.has(entry.name)) {
+      throw cannotUse(path, [{ ...place, message: `two tokens have the name "${entry.name}"` }]);
+    }
+    names.add(entry.name);
+    tokens.push({ sha256: await hashOf(entry, path, deps), grant: kind.grantOf(entry) });
+  }
+  return tokens;
+}
+
+function fileSchemaOf<Entry extends TokenEntry>(entry: z.ZodType<Entry>) {
+  const checked = entry.superRefine(({ token, tokenSha256 }, context) => {
+    if ((tokenSha256 === undefined) !== (token === undefined)) return;
+    context.addIssue({ code: "custom", message: "must have either tokenSha256 or token" });
+  });
+  const error = "holds no token, so that nobody could come in";
+  return z.strictObject({ tokens: z.array(checked).min(1, { error }).max(10_000) });
+}
+
+async function hashOf(entry: TokenEntry, path: string, deps: TokenFileDeps): Promise<Uint8Array> {
+  if (entry.tokenSha256 !== undefined) return Buffer.from(entry.tokenSha256, "hex");
+  const reference = entry.token ?? "";
+  const name = reference.slice(reference.indexOf(":") + 1);
+  const secret = reference.startsWith("env:")
+    ? deps.variables[name] ?? ""
+    : (await read(resolve(dirname(path), name), deps)).trimEnd();
+  if (secret.length >= tokenLengthMin) return sha256Of(secret);
+  const why = secret === "" ? "is empty or not set" : `has fewer than ${tokenLengthMin} characters`;
+  throw new UserError(`Cannot use tokens file "${path}": the token "${entry.name}", ${reference}, ${why}`);
+}
+
+async function read(path: string, { fs }: TokenFileDeps): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await fs.readFile(path));
+  } catch (error) {
+    throw new UserError(`Cannot read tokens file "${path}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+interface Problem {
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+function cannotUse(path: string, problems: readonly Problem[]): UserError {
+  const places = problems.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+  return new UserError(`Cannot use tokens file "${path}": ${places.join("; ")}`);
+}
+
+function sha256Of(text: string): Uint8Array {
+  return createHash("sha256").update(text).digest();
+}
