@@ -4,7 +4,8 @@
  *   {"name":"http_requests_total","labels":{"code":"200"},"value":12,"timestampMs":1700000000000}
  *   {"dataId":1500001,"timestampMs":1700000000000,"record":{"data":"…"}}
  *
- * A value that JSON has no number for is one of the strings "NaN", "+Inf" and "-Inf"; the staleness marker is a "NaN".
+ * A value that JSON has no number for is one of the strings "NaN", "+Inf" and "-Inf"; the staleness marker
+ * is a "NaN" followed by `"stale":true`.
  * The record of an opaque line is the JSON that came, else the text that came as a string, else, when it is not
  * UTF-8, its base64, with `"encoding":"base64"` behind it.
  */
@@ -14,6 +15,7 @@ import type { Block, Series, Target } from "../../core/protocol/shape.ts";
 import type { Batch, OpaqueRecord, ResolvedScrape } from "../sink.ts";
 import { BlockCache, blockCacheBytesDefault, type Materialized } from "./block_cache.ts";
 import { materializeLabels, withoutName } from "./materialize.ts";
+import { StaleBits } from "./samples.ts";
 
 /** Some whole lines, each ended by a newline. */
 export interface Lines {
@@ -50,13 +52,16 @@ export class JsonLines {
   *#scrapeLines(scrape: ResolvedScrape, end: string): Generator<Lines> {
     const { target, values, sampleTimesMs } = scrape;
     const scrapeTail = lineTail(scrape.timestampMs, end);
+    const stale = new StaleBits(values);
     let text = "";
     let count = 0;
     let index = 0;
     for (const block of scrape.blocks) {
       for (const prefix of this.#prefixes.get(block, target).texts) {
         const timeMs = sampleTimesMs === null ? NaN : sampleTimesMs[index] as number;
-        text += prefix + jsonValue(values[index] as number) + (timeMs === timeMs ? lineTail(timeMs, end) : scrapeTail);
+        const value = values[index] as number;
+        const mark = value !== value && stale.at(index) ? `,"stale":true` : "";
+        text += prefix + jsonValue(value) + mark + (timeMs === timeMs ? lineTail(timeMs, end) : scrapeTail);
         index++;
         count++;
         if (text.length < pieceCharacters) continue;

@@ -20,12 +20,12 @@ test("a sample is one line, with the labels of its target", () => {
   ]);
 });
 
-test("what JSON has no number for is a string, and minus zero keeps its sign", () => {
+test("what JSON has no number for is a string, minus zero keeps its sign, and a staleness marker is told", () => {
   const values = [NaN, Infinity, -Infinity, -0, 1e300, 0];
   const scrape = testScrape([values.map((value, index) => ({ name: `m${index}`, value }))]);
   makeStale(scrape, 5);
   const got = linesOf(testBatch([scrape])).map((line) => /"value":(.*),"timestampMs"/.exec(line)?.[1]);
-  assert.deepEqual(got, [`"NaN"`, `"+Inf"`, `"-Inf"`, "-0", "1e+300", `"NaN"`]);
+  assert.deepEqual(got, [`"NaN"`, `"+Inf"`, `"-Inf"`, "-0", "1e+300", `"NaN","stale":true`]);
 });
 
 test("a sample's own time wins over the scrape's", () => {

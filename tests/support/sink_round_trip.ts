@@ -41,18 +41,24 @@ const agoMs = 60_000;
 /** A label's name at the destination, where it is another. */
 export type Renamed = Readonly<Record<string, string>>;
 
-/** Three scrapes of every type of family; in the last one the series `rt_gone` is stale. `job` tells sinks apart. */
-export function roundTrip(job: string, renamed: Renamed = {}): RoundTrip {
+/**
+ * Scrapes of every type of family, three to six; in the last one the series `rt_gone` is stale. `job` tells sinks
+ * apart.
+ */
+export function roundTrip(job: string, renamed: Renamed = {}, rounds = 3): RoundTrip {
   const firstMs = Math.floor(systemEnv.clock.wallMs() / 1000) * 1000 - agoMs;
-  const scrapes = [0, 1, 2].map((round) => scrapeOf(families(round), job, firstMs + round * intervalMs));
+  const scrapes = Array.from(
+    { length: rounds },
+    (_, round) => scrapeOf(families(round), job, firstMs + round * intervalMs),
+  );
   const goneAt = families(0).findIndex(({ family }) => family === "rt_gone");
-  const last = scrapes[2] as ResolvedScrape;
+  const last = scrapes.at(-1) as ResolvedScrape;
   const gone = last.blocks.slice(0, goneAt).reduce((sum, block) => sum + block.series.length, 0);
   makeStale(last, gone);
   const keysOf = (scrape: ResolvedScrape) => seriesKeysOf(scrape, renamed);
   const isGone = (scrape: ResolvedScrape, index: number) => scrape === last && index === gone;
   return {
-    batches: [testBatch(scrapes.slice(0, 1)), testBatch(scrapes.slice(1))],
+    batches: [...scrapes.slice(0, -2).map((scrape) => testBatch([scrape])), testBatch(scrapes.slice(-2))],
     samples: scrapes.flatMap((scrape) =>
       keysOf(scrape).flatMap((key, index) =>
         isGone(scrape, index) ? [] : [`${key} ${scrape.timestampMs} ${scrape.values[index]}`]

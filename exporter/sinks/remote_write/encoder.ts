@@ -13,8 +13,10 @@ export interface EncoderOptions {
 }
 
 export interface WriteRequest {
-  /** Uncompressed; valid until the next request is asked for. */
+  /** Valid until the next request is asked for. */
   readonly body: Uint8Array<ArrayBuffer>;
+  /** By snappy. */
+  readonly isCompressed: boolean;
   readonly samples: number;
 }
 
@@ -123,7 +125,7 @@ export class RequestEncoder implements WriteEncoder {
   }
 
   #take(): WriteRequest {
-    const request = { body: this.#buffer.view(), samples: this.#buffer.samples };
+    const request = { body: this.#buffer.view(), samples: this.#buffer.samples, isCompressed: false };
     this.#buffer.clear();
     return request;
   }

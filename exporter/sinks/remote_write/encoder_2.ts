@@ -77,7 +77,7 @@ export class RequestEncoder2 implements WriteEncoder {
 
   #take(): WriteRequest {
     const { buffer } = this.#held;
-    const request = { body: buffer.finish(), samples: buffer.samples };
+    const request = { body: buffer.finish(), samples: buffer.samples, isCompressed: false };
     buffer.clear();
     return request;
   }

@@ -41,12 +41,14 @@ export class PatternWriter {
     return this.u8(rest);
   }
 
-  /** Its length, then its bytes. */
+  /** Its length, then its bytes. ASCII needs no buffer of its own. */
   text(text: string): this {
-    const bytes = textEncoder.encode(text);
-    this.varint(bytes.length);
-    const at = this.#reserve(bytes.length);
-    this.#units.set(bytes, at);
+    const textBytes = Buffer.byteLength(text);
+    this.varint(textBytes);
+    const at = this.#reserve(textBytes);
+    const units = this.#units;
+    if (textBytes !== text.length) units.set(textEncoder.encode(text), at);
+    else for (let index = 0; index < textBytes; index++) units[at + index] = text.charCodeAt(index);
     return this;
   }
 
@@ -64,8 +66,11 @@ export class PatternWriter {
   }
 
   pattern(other: PatternWriter): this {
-    const at = this.#reserve(other.length);
-    this.#units.set(other.view(), at);
+    const count = other.length;
+    const at = this.#reserve(count);
+    const from = other.#units;
+    const to = this.#units;
+    for (let index = 0; index < count; index++) to[at + index] = from[index] as number;
     return this;
   }
 

@@ -11,15 +11,17 @@ export interface Program {
   readonly code: Uint8Array;
   /** For each value, where it is in `code`. */
   readonly valueAt: Uint32Array;
-  /** Where a byte of the parameters is in `code`, and which, in turns. */
-  readonly holes: Uint32Array;
+  /** Where two bytes of the parameters are in `code`, and which is the first of them, in turns. */
+  readonly pairs: Uint32Array;
+  /** The same for single bytes. */
+  readonly singles: Uint32Array;
   /** Bytes of the message. */
   readonly messageBytes: number;
 }
 
-/** The code of a program's bytes in memory, about. */
-export function programBytes({ code, valueAt, holes }: Program): number {
-  return code.byteLength + valueAt.byteLength + holes.byteLength;
+/** Bytes of memory, about. */
+export function programBytes({ code, valueAt, pairs, singles }: Program): number {
+  return code.byteLength + valueAt.byteLength + pairs.byteLength + singles.byteLength;
 }
 
 /**
@@ -35,10 +37,16 @@ export function runProgram(
   bits: Uint32Array,
   parameters: Uint8Array,
 ): void {
-  const { code, valueAt, holes } = program;
+  const { code, valueAt, pairs, singles } = program;
   bytes.set(code, start);
-  for (let index = 0; index < holes.length; index += 2) {
-    bytes[start + (holes[index] as number)] = parameters[holes[index + 1] as number] as number;
+  for (let index = 0; index < pairs.length; index += 2) {
+    const at = start + (pairs[index] as number);
+    const from = pairs[index + 1] as number;
+    bytes[at] = parameters[from] as number;
+    bytes[at + 1] = parameters[from + 1] as number;
+  }
+  for (let index = 0; index < singles.length; index += 2) {
+    bytes[start + (singles[index] as number)] = parameters[singles[index + 1] as number] as number;
   }
   const count = valueAt.length;
   for (let index = 0; index < count; index++) {

@@ -13,12 +13,13 @@
  * ```
  */
 
+import { putVarint } from "./fields.ts";
 import { varintInt64 } from "./request_buffer.ts";
 import { type SymbolDictionary, SymbolTable } from "./symbols.ts";
 import type { SymbolTemplate } from "./template_2.ts";
 
-const tag = { series: 0x2a, labels: 0x0a, sample: 0x12, value: 0x09, time: 0x10, metadata: 0x2a };
-const metadataTag = { type: 0x08, help: 0x18, unit: 0x20 };
+export const tag = { series: 0x2a, labels: 0x0a, sample: 0x12, value: 0x09, time: 0x10, metadata: 0x2a };
+export const metadataTag = { type: 0x08, help: 0x18, unit: 0x20 };
 const varintBytesMax = 5;
 /** Tags and lengths of series, labels, sample and metadata, with the longest time and references. */
 const seriesOverheadBytes = 64;
@@ -74,8 +75,7 @@ export class RequestBuffer2 {
     const start = this.#length;
     bytes[start] = tag.series;
     bytes[start + 2] = tag.labels;
-    let at = start + 4;
-    for (let index = from; index < to; index++) at = writeVarint(bytes, at, this.#symbols.refOf(refs[index] as number));
+    let at = this.#symbols.putRefs(refs, from, to, bytes, start + 4);
     at = this.#endField(start + 3, at);
     at = this.#sample(at, low, high, timeMs);
     at = this.#metadata(at, template);
@@ -111,11 +111,11 @@ export class RequestBuffer2 {
     }
     if (help !== 0) {
       bytes[at++] = metadataTag.help;
-      at = writeVarint(bytes, at, this.#symbols.refOf(help));
+      at = putVarint(bytes, at, this.#symbols.refOf(help));
     }
     if (unit !== 0) {
       bytes[at++] = metadataTag.unit;
-      at = writeVarint(bytes, at, this.#symbols.refOf(unit));
+      at = putVarint(bytes, at, this.#symbols.refOf(unit));
     }
     return this.#endField(start + 1, at);
   }
@@ -129,7 +129,7 @@ export class RequestBuffer2 {
     }
     const extra = length < 2 ** 14 ? 1 : length < 2 ** 21 ? 2 : 3;
     this.#bytes.copyWithin(lengthAt + 1 + extra, lengthAt + 1, end);
-    writeVarint(this.#bytes, lengthAt, length);
+    putVarint(this.#bytes, lengthAt, length);
     return end + extra;
   }
 
@@ -141,12 +141,4 @@ export class RequestBuffer2 {
     this.#bytes = larger;
     this.#view = new DataView(larger.buffer);
   }
-}
-
-function writeVarint(bytes: Uint8Array, start: number, value: number): number {
-  let at = start;
-  let rest = value;
-  for (; rest >= 0x80; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
-  bytes[at++] = rest;
-  return at;
 }

@@ -1,4 +1,5 @@
 import { ByteWriter } from "../../../core/protocol/bytes.ts";
+import { putVarint } from "./fields.ts";
 
 /** Tag of `symbols` in a Request of remote write 2.0. */
 const symbolTag = 0x22;
@@ -65,6 +66,11 @@ export class SymbolTable {
     this.clear();
   }
 
+  /** Symbols in the table. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Bytes of the encoded table. */
   get length(): number {
     return this.#length;
@@ -87,6 +93,33 @@ export class SymbolTable {
   refOf(id: number): number {
     if (id < this.#stamps.length && this.#stamps[id] === this.#stamp) return this.#refs[id] as number;
     return this.#add(id);
+  }
+
+  /**
+   * Fast path: writes the references of the symbols `from` to `to` of `ids` as varints, without a call for each; returns
+   * where they end. Half of a request's cost is here: scripts/bench remote-write.
+   */
+  putRefs(ids: Uint32Array, from: number, to: number, bytes: Uint8Array, start: number): number {
+    const stamp = this.#stamp;
+    let stamps = this.#stamps;
+    let refs = this.#refs;
+    let at = start;
+    for (let index = from; index < to; index++) {
+      const id = ids[index] as number;
+      let ref = refs[id] as number;
+      if (stamps[id] !== stamp) {
+        ref = this.#add(id);
+        // They may have grown.
+        stamps = this.#stamps;
+        refs = this.#refs;
+      }
+      if (ref < 0x80) bytes[at++] = ref;
+      else if (ref < 0x4000) {
+        bytes[at++] = (ref & 0x7f) | 0x80;
+        bytes[at++] = ref >>> 7;
+      } else at = putVarint(bytes, at, ref);
+    }
+    return at;
   }
 
   #add(id: number): number {

@@ -15,10 +15,10 @@
  * Six bytes of varint hold the milliseconds from 1971 to 2109, so that nearly every time fits the hole exactly.
  */
 
-import { ByteWriter } from "../../../core/protocol/bytes.ts";
 import type { Block, Label, Target } from "../../../core/protocol/shape.ts";
 import type { Materialized } from "../block_cache.ts";
 import { materializeLabels } from "../materialize.ts";
+import { fieldBytes, putText, putVarint } from "./fields.ts";
 
 export interface SeriesTemplate extends Materialized {
   /** Not to be changed: it is shared by all requests. */
@@ -66,23 +66,48 @@ const emptySample = Uint8Array.of(
 );
 
 export function buildTemplate(block: Block, target: Target): SeriesTemplate {
-  const writer = new ByteWriter(block.series.length * 192 + 16);
-  const valueAt = new Uint32Array(block.series.length);
-  for (const [index, series] of block.series.entries()) {
-    const labels = encodeLabels(materializeLabels(series, target));
-    writer.u8(tag.timeSeries).varint(labels.length + emptySample.length).raw(labels).raw(emptySample);
-    valueAt[index] = writer.length - seriesEndOffset;
+  const series = block.series.map((one) => materializeLabels(one, target));
+  const contentBytes = series.map((labels) => labelsBytes(labels) + emptySample.length);
+  const encoded = new Uint8Array(contentBytes.reduce((sum, bytes) => sum + fieldBytes(bytes), 0));
+  const valueAt = new Uint32Array(series.length);
+  let at = 0;
+  for (const [index, labels] of series.entries()) {
+    encoded[at++] = tag.timeSeries;
+    at = putVarint(encoded, at, contentBytes[index] as number);
+    at = putLabels(encoded, at, labels);
+    encoded.set(emptySample, at);
+    at += emptySample.length;
+    valueAt[index] = at - seriesEndOffset;
   }
-  const encoded = writer.finish();
   return { encoded, valueAt, bytes: encoded.byteLength + valueAt.byteLength };
 }
 
 /** The label fields of a TimeSeries. */
 export function encodeLabels(labels: readonly Label[]): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(192);
+  const encoded = new Uint8Array(labelsBytes(labels));
+  putLabels(encoded, 0, labels);
+  return encoded;
+}
+
+function putLabels(bytes: Uint8Array, start: number, labels: readonly Label[]): number {
+  let at = start;
   for (const { name, value } of labels) {
-    const label = new ByteWriter(64).u8(tag.name).text(name).u8(tag.labelValue).text(value);
-    writer.u8(tag.label).varint(label.length).raw(label.view());
+    const nameBytes = Buffer.byteLength(name);
+    const valueBytes = Buffer.byteLength(value);
+    bytes[at++] = tag.label;
+    at = putVarint(bytes, at, fieldBytes(nameBytes) + fieldBytes(valueBytes));
+    bytes[at++] = tag.name;
+    at = putText(bytes, at, name, nameBytes);
+    bytes[at++] = tag.labelValue;
+    at = putText(bytes, at, value, valueBytes);
   }
-  return writer.finish();
+  return at;
+}
+
+function labelsBytes(labels: readonly Label[]): number {
+  let bytes = 0;
+  for (const { name, value } of labels) {
+    bytes += fieldBytes(fieldBytes(Buffer.byteLength(name)) + fieldBytes(Buffer.byteLength(value)));
+  }
+  return bytes;
 }

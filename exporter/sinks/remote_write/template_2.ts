@@ -26,6 +26,11 @@ const metricTypes: Readonly<Record<string, number>> = {
   stateset: 7,
 };
 
+/** The number of a type in Metadata. */
+export function metricTypeOf(type: string): number {
+  return Object.hasOwn(metricTypes, type) ? metricTypes[type] as number : 0;
+}
+
 const noMetadata: FamilyMetadata = { family: "", type: "", help: "", unit: "" };
 
 export function buildSymbolTemplate(block: Block, target: Target, dictionary: SymbolDictionary): SymbolTemplate {
@@ -55,7 +60,7 @@ function templateOf(
   return {
     refs,
     refsEnd,
-    type: Object.hasOwn(metricTypes, type) ? metricTypes[type] as number : 0,
+    type: metricTypeOf(type),
     help: dictionary.idOf(help),
     unit: dictionary.idOf(unit),
     bytes: refs.byteLength + refsEnd.byteLength,
