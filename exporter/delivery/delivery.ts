@@ -16,7 +16,7 @@ import { Keeper } from "./keeper.ts";
 import type { ResendResult } from "./resend.ts";
 import { retentionDefault, type RetentionLimits } from "./retention.ts";
 import { SinkLoop } from "./sink_loop.ts";
-import { registerSinkMetrics } from "./sink_metrics.ts";
+import { registerRetentionMetrics, registerSinkMetrics, type SinkMeasures } from "./sink_metrics.ts";
 
 export interface DeliveryOptions {
   readonly wal: Pick<Wal, "reader" | "resumePoint" | "segmentList" | "shapes" | "stats" | "trim">;
@@ -89,7 +89,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   const appendedBytes = () => wal.stats().bytes + keeper.trimmedBytes;
   for (const sink of sinks) loops.push(startLoop(sink, options, appendedBytes));
   keeper.start();
-  registerSinkMetrics(metrics, () => loops.map((loop) => ({ ...booksOf(loop), ...statsOf(loop, env.clock.wallMs()) })));
+  registerSinkMetrics(metrics, () => loops.map((loop) => measuresOf(loop, env.clock.wallMs())));
+  registerRetentionMetrics(metrics, retention);
   const loopOf = (sink: string) => loops.find((loop) => loop.sink.name === sink);
   let stopping: Promise<void> | null = null;
   return {
@@ -117,6 +118,10 @@ function startLoop(sink: Sink, options: DeliveryOptions, appendedBytes: () => nu
   const deadLetters = new DeadLetters({ directory, sink: name, clock: env.clock, fs: env.fs });
   const router = makeRouter(routes, name);
   return new SinkLoop({ sink, wal, router, cursorFile, lossFile, deadLetters, env, log, appendedBytes });
+}
+
+function measuresOf(loop: SinkLoop, wallMs: number): SinkMeasures {
+  return { ...booksOf(loop), ...statsOf(loop, wallMs), booksAtStart: loop.booksAtStart };
 }
 
 function booksOf(loop: SinkLoop): SinkBooks {

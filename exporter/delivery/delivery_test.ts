@@ -282,6 +282,19 @@ test("what happens to a sink shows in the metrics", async () => {
   }
 });
 
+test("counters begin anew with the process, while the ledger goes on", async () => {
+  const setting = settingOf();
+  appendTimes(setting.wal, 1, 2);
+  await start(setting, new TestSink("a")).stop(graceMs);
+  const next = { ...setting, metrics: new Registry() };
+  appendTimes(next.wal, 3);
+  await start(next, new TestSink("a")).stop(graceMs);
+  const text = await next.metrics.metrics();
+  assert.match(text, /^bcs_metric_exporter_sink_delivered_samples_total\{sink="a"\} 2$/m);
+  assert.match(text, /^bcs_metric_exporter_sink_settled_records_total\{sink="a",outcome="delivered"\} 1$/m);
+  assert.match(text, /^bcs_metric_exporter_sink_ledger_records\{sink="a",outcome="delivered"\} 3$/m);
+});
+
 test("a dead, a slow and a good sink do not disturb each other, and their books say where everything is", async () => {
   const setting = settingOf();
   const [dead, slow, good] = [new TestSink("dead"), new TestSink("slow"), new TestSink("good")];

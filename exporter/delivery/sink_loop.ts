@@ -1,19 +1,21 @@
 import { messageOf } from "../../core/errors.ts";
 import type { Env } from "../../core/runtime/env.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
-import { newBooks, settledEntries, type SinkAccount } from "../ledger/books.ts";
+import { type Books, copyBooks, newBooks, settledEntries, type SinkAccount } from "../ledger/books.ts";
 import type { Loss } from "../ledger/loss.ts";
 import type { LossFile } from "../ledger/loss_file.ts";
 import type { Router } from "../routing/router.ts";
 import type { Batch, Sink } from "../sink.ts";
-import type { Origin, Wal, WalChunk, WalPosition, WalReader, WalRecord } from "../wal/wal.ts";
-import { type Chunk, makeChunk, tallyOf } from "./chunk.ts";
+import type { Origin, Wal, WalPosition } from "../wal/wal.ts";
+import { tallyOf } from "./chunk.ts";
 import { step } from "./cursor.ts";
 import type { CursorFile } from "./cursor_file.ts";
 import { type CursorEffect, type CursorEvent, type CursorState, newCursor } from "./cursor_state.ts";
 import type { DeadLetters } from "./dead_letters.ts";
-import { LagEstimate } from "./lag.ts";
 import { resendLetters, type ResendResult } from "./resend.ts";
+import { batchSamplesMaxDefault, SinkReader } from "./sink_reader.ts";
+import { SinkReports } from "./sink_reports.ts";
+import { Timers } from "./timers.ts";
 
 export interface SinkLoopOptions {
   readonly sink: Sink;
@@ -28,38 +30,34 @@ export interface SinkLoopOptions {
   readonly appendedBytes: () => number;
 }
 
-const readBytes = 1024 * 1024;
-const batchSamplesMaxDefault = 50_000;
-/** What a record takes in the WAL besides its body, about. */
-const recordOverheadBytes = 64;
 /** How long a sink may take to settle after it was asked to end. */
 const settleMs = 1000;
-/** At most one line about rejections in this time. */
-const rejectionLogIntervalMs = 10_000;
-
 /** Carries out the effects of one sink's cursor: reads, delivers, waits and saves. */
 export class SinkLoop {
   readonly #options: SinkLoopOptions;
   readonly #delivering = new AbortController();
   readonly #awaiting = new AbortController();
-  readonly #lag = new LagEstimate();
+  readonly #reader: SinkReader;
+  readonly #reports: SinkReports;
+  readonly #timers: Timers;
   readonly #stopped = Promise.withResolvers<void>();
   readonly #started: Promise<void>;
   #state: CursorState;
+  #booksAtStart: Books;
   #savedPosition: WalPosition | null = null;
-  #reader: WalReader | null = null;
-  #chunkBytes = 0;
-  #atEnd = false;
-  #timers = new Set<() => void>();
   #cancelWait = () => {};
-  #rejectionLoggedMs = -Infinity;
   /** The sink gets one batch at a time, those of a resend included. */
   #delivery: Promise<unknown> = Promise.resolve();
   #resending: Promise<ResendResult> | null = null;
 
   constructor(options: SinkLoopOptions) {
     this.#options = options;
+    const { sink, env: { clock }, log, deadLetters } = options;
+    this.#reader = new SinkReader(options);
+    this.#reports = new SinkReports({ sink: sink.name, deadLettersPath: deadLetters.path, clock, log });
+    this.#timers = new Timers(clock);
     this.#state = newCursor(this.#freshAccount());
+    this.#booksAtStart = copyBooks(this.#state.books);
     this.#started = this.#start();
   }
 
@@ -70,6 +68,11 @@ export class SinkLoop {
   /** To be read only. */
   get state(): CursorState {
     return this.#state;
+  }
+
+  /** The books as this process found them. */
+  get booksAtStart(): Books {
+    return this.#booksAtStart;
   }
 
   /** The position on disk: what lies before it is not needed any more, even after a crash. */
@@ -142,8 +145,7 @@ export class SinkLoop {
 
   /** Bytes not settled, about; exactly 0 when nothing in the WAL, durable or not, is before this sink. */
   get lagBytes(): number {
-    const { wal, appendedBytes } = this.#options;
-    return this.#atEnd ? wal.stats().pendingBytes : this.#lag.bytes(appendedBytes());
+    return this.#reader.lagBytes;
   }
 
   /**
@@ -154,21 +156,21 @@ export class SinkLoop {
     await this.#started;
     this.#dispatch({ type: "stop" });
     this.#awaiting.abort();
-    if (!await this.#within(this.#stopped.promise, graceMs)) {
+    if (!await this.#timers.within(this.#stopped.promise, graceMs)) {
       this.#dispatch({ type: "abort" });
       this.#delivering.abort();
     }
-    if (!await this.#within(this.#stopped.promise, settleMs)) {
+    if (!await this.#timers.within(this.#stopped.promise, settleMs)) {
       this.#options.log.error({ sink: this.sink.name, phase: this.#state.phase }, "sink does not end; left behind");
       this.#dispatch({ type: "abort" });
-      await this.#within(this.#stopped.promise, settleMs);
+      await this.#timers.within(this.#stopped.promise, settleMs);
     }
-    for (const cancel of this.#timers) cancel();
+    this.#timers.cancelAll();
     if (this.#resending !== null) {
       this.#delivering.abort();
-      await this.#within(this.#resending.then(() => {}, () => {}), settleMs);
+      await this.#timers.within(this.#resending.then(() => {}, () => {}), settleMs);
     }
-    await this.#within(this.#close(), settleMs);
+    await this.#timers.within(this.#close(), settleMs);
   }
 
   async #start(): Promise<void> {
@@ -186,6 +188,7 @@ export class SinkLoop {
       );
     }
     this.#state = newCursor(found ?? this.#freshAccount());
+    this.#booksAtStart = copyBooks(this.#state.books);
     this.#savedPosition = found?.position ?? null;
     this.#dispatch({ type: "start" });
   }
@@ -211,7 +214,7 @@ export class SinkLoop {
 
   #dispatch(event: CursorEvent): void {
     const { clock, random } = this.#options.env;
-    this.#report(event);
+    this.#reports.event(event, this.#state);
     const effects = step(this.#state, event, { nowMs: clock.monotonicMs(), random: () => random.float() });
     for (const effect of effects) this.#run(effect);
   }
@@ -220,10 +223,10 @@ export class SinkLoop {
     switch (effect.type) {
       case "wait":
         this.#cancelWait();
-        this.#cancelWait = this.#after(effect.delayMs, { type: "waited" });
+        this.#cancelWait = this.#timers.after(effect.delayMs, () => this.#dispatch({ type: "waited" }));
         return;
       case "saveLater":
-        this.#after(effect.delayMs, { type: "saveDue" });
+        this.#timers.after(effect.delayMs, () => this.#dispatch({ type: "saveDue" }));
         return;
       case "stopped":
         return this.#stopped.resolve();
@@ -248,56 +251,13 @@ export class SinkLoop {
       .then((event) => this.#dispatch(event));
   }
 
-  #after(delayMs: number, event: CursorEvent): () => void {
-    const cancel = this.#options.env.clock.after(delayMs, () => {
-      this.#timers.delete(cancel);
-      this.#dispatch(event);
-    });
-    this.#timers.add(cancel);
-    return () => {
-      cancel();
-      this.#timers.delete(cancel);
-    };
-  }
-
   async #read(): Promise<CursorEvent> {
-    if (this.#chunkBytes > 0) this.#lag.settled(this.#chunkBytes);
-    this.#chunkBytes = 0;
-    const appendedBytes = this.#options.appendedBytes();
-    const found = await this.#withReader((reader) => reader.read(readBytes));
-    this.#atEnd = found === null;
-    if (found === null) this.#lag.caughtUp(appendedBytes);
-    return { type: "read", chunk: found === null ? null : this.#resolve(found) };
-  }
-
-  #resolve(found: WalChunk): Chunk {
-    const { sink, wal, router, log } = this.#options;
-    const from = this.#state.position;
-    const batchSamplesMax = sink.batchSamplesMax ?? batchSamplesMaxDefault;
-    const { chunk, defects } = makeChunk(found, { from, shapes: wal.shapes, router, batchSamplesMax });
-    if (defects.length > 0) {
-      log.error({ sink: sink.name, count: defects.length, first: defects[0] }, "records cannot be resolved; left out");
-    }
-    this.#chunkBytes = found.records.reduce((sum, one) => sum + recordOverheadBytes + bodyBytes(one), 0);
-    return chunk;
+    return { type: "read", chunk: await this.#reader.read(this.#state.position) };
   }
 
   async #awaitChange(): Promise<CursorEvent> {
-    await this.#withReader((reader) => reader.changed(this.#awaiting.signal));
-    if (!this.#awaiting.signal.aborted) this.#atEnd = false;
+    await this.#reader.changed(this.#state.position, this.#awaiting.signal);
     return { type: "changed" };
-  }
-
-  /** A reader that failed is not used again. */
-  async #withReader<T>(use: (reader: WalReader) => Promise<T>): Promise<T> {
-    const reader = this.#reader ??= this.#options.wal.reader(this.#state.position);
-    try {
-      return await use(reader);
-    } catch (error) {
-      this.#reader = null;
-      await reader.close();
-      throw error;
-    }
   }
 
   async #deliver(batch: Batch): Promise<CursorEvent> {
@@ -324,12 +284,9 @@ export class SinkLoop {
   }
 
   async #declare(losses: readonly Loss[]): Promise<CursorEvent> {
-    const { lossFile, env, log } = this.#options;
+    const { lossFile, env } = this.#options;
     await lossFile.declare(losses, env.clock.wallMs());
-    for (const { origins: _origins, ...loss } of losses) {
-      const level = loss.reason === "collector" ? "warn" : "error";
-      log[level]({ sink: this.sink.name, ...loss }, "loss declared");
-    }
+    this.#reports.declared(losses);
     return { type: "declared" };
   }
 
@@ -340,60 +297,12 @@ export class SinkLoop {
     return { type: "saved" };
   }
 
-  /** Logs what an event means to an operator. A dead destination is told at its 1st, 2nd, 4th, 8th … failure. */
-  #report(event: CursorEvent): void {
-    const { log } = this.#options;
-    const { attempts } = this.#state;
-    const sink = this.sink.name;
-    if (event.type === "failed") log.error({ sink, reason: event.reason }, "sink broke down; trying again");
-    if (event.type === "saveFailed") log.warn({ sink, reason: event.reason }, "cursor cannot be saved");
-    if (event.type === "declareFailed") {
-      log.error({ sink, reason: event.reason }, "losses cannot be declared; the cursor waits");
-    }
-    if (event.type === "readFailed") log.error({ sink, reason: event.reason }, "log cannot be read; trying again");
-    if (event.type !== "answered" || this.#state.stopping !== "no") return;
-    const { answer } = event;
-    if (answer.outcome === "delivered" && attempts > 0) log.info({ sink, attempts }, "sink delivers again");
-    if (answer.outcome === "rejected") this.#reportRejection(answer.reason);
-    if (answer.outcome !== "retry") return;
-    const failures = attempts + 1;
-    const told = answer.alarm === true ? "error" : "warn";
-    const level = Number.isInteger(Math.log2(failures)) ? told : "debug";
-    log[level]({ sink, reason: answer.reason, failures }, "delivery failed; trying again");
-  }
-
-  #reportRejection(reason: string): void {
-    const nowMs = this.#options.env.clock.monotonicMs();
-    if (nowMs - this.#rejectionLoggedMs < rejectionLogIntervalMs) return;
-    this.#rejectionLoggedMs = nowMs;
-    const { deadLetters, log } = this.#options;
-    log.warn(
-      { sink: this.sink.name, reason, path: deadLetters.path },
-      "records rejected; keeping them as dead letters",
-    );
-  }
-
   async #close(): Promise<void> {
     try {
-      await this.#reader?.close();
+      await this.#reader.close();
       await this.sink.close();
     } catch (error) {
       this.#options.log.error({ sink: this.sink.name, err: error }, "sink cannot be closed");
     }
   }
-
-  /** Whether the work ended within the time. */
-  async #within(work: Promise<void>, limitMs: number): Promise<boolean> {
-    const limit = Promise.withResolvers<boolean>();
-    const cancel = this.#options.env.clock.after(limitMs, () => limit.resolve(false));
-    try {
-      return await Promise.race([work.then(() => true), limit.promise]);
-    } finally {
-      cancel();
-    }
-  }
-}
-
-function bodyBytes(record: WalRecord): number {
-  return record.kind === "lost" ? 0 : record.body.length;
 }

@@ -1,6 +1,7 @@
 import { FrameType } from "../../core/protocol/frame.ts";
 import { Counter, Gauge, type Registry } from "../../core/telemetry/metrics.ts";
-import type { CloseReason } from "./session_state.ts";
+import type { WalRecord } from "../wal/wal.ts";
+import { type CloseReason, otherCloseReasons, protocolErrorReasons } from "./session_state.ts";
 
 const frameTypeNames = new Map(Object.entries(FrameType).map(([name, type]) => [type as number, name]));
 
@@ -21,13 +22,18 @@ export class IngestCounters {
   lostSamples = 0;
   /** Records that were not their sender's. */
   forged = 0;
-  readonly frames = new Map<string, number>();
-  readonly records = new Map<string, number>();
-  readonly closed = new Map<CloseReason, number>();
+  // All labels are there from the start, with 0: a counter that appears with its first event hides it from rate().
+  readonly frames = zeros([...frameTypeNames.values(), "other"]);
+  readonly records = zeros<WalRecord["kind"]>(["scrapes", "opaque", "lost"]);
+  readonly closed = zeros<CloseReason>([...protocolErrorReasons, ...otherCloseReasons]);
 
   countFrame(type: number): void {
     increment(this.frames, frameTypeNames.get(type) ?? "other");
   }
+}
+
+function zeros<Key>(keys: readonly Key[]): Map<Key, number> {
+  return new Map(keys.map((key) => [key, 0]));
 }
 
 export function increment<Key>(counts: Map<Key, number>, key: Key): void {
@@ -42,6 +48,7 @@ export interface IngestGauges {
   readonly heldBytes: number;
   readonly windowBytes: number;
   readonly paused: boolean;
+  readonly draining: boolean;
 }
 
 /** Registers the ingest's metrics, `bcs_metric_exporter_…`. */
@@ -66,6 +73,11 @@ export function registerIngestMetrics(metrics: Registry, counters: IngestCounter
   gauge("incomplete_frame_bytes", "Bytes held of incomplete frames.", (now) => now.heldBytes);
   gauge("window_bytes", "Sum of the windows of all sessions.", (now) => now.windowBytes);
   gauge("ingest_paused", "1 while nothing is read because the log is behind.", (now) => now.paused ? 1 : 0);
+  gauge(
+    "draining",
+    "1 while nothing more is taken: at the end, or after the log has failed.",
+    (now) => now.draining ? 1 : 0,
+  );
 }
 
 const prefix = "bcs_metric_exporter_";

@@ -135,6 +135,7 @@ class IngestServer implements Ingest, ConnectionHost {
       heldBytes: this.#heldBytes,
       windowBytes: this.#credit.windowBytes,
       paused: this.#paused,
+      draining: this.#draining,
     }));
   }
 

@@ -135,17 +135,20 @@ export const protocolErrorReasons = [
   "repeated_unknown",
 ] as const;
 
-export type OtherCloseReason =
-  | "version"
-  | "unauthorized"
-  | "older_epoch"
-  | "replaced"
-  | "overloaded"
-  | "silent"
-  | "blocked"
-  | "draining"
-  | "peer_error"
-  | "peer_closed";
+export type OtherCloseReason = (typeof otherCloseReasons)[number];
+
+export const otherCloseReasons = [
+  "version",
+  "unauthorized",
+  "older_epoch",
+  "replaced",
+  "overloaded",
+  "silent",
+  "blocked",
+  "draining",
+  "peer_error",
+  "peer_closed",
+] as const;
 
 /** The peer broke a rule of docs/protocol.md. */
 export class ProtocolError extends Error {
