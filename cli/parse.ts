@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { errorCode, messageOf, UserError } from "../core/errors.ts";
 import { type Exposition, ExpositionError } from "../core/exposition/exposition.ts";
+import { jsonNativeSample } from "../core/exposition/json_native.ts";
 import { jsonSample } from "../core/exposition/json_sample.ts";
 import { parseExposition } from "../core/exposition/parse.ts";
 import { OptionError, readOptions } from "../core/options.ts";
@@ -17,13 +18,14 @@ const chunkLength = 64 * 1024;
 const definition = {
   name: "parse",
   summary: "Reads an exposition from FILE, or from standard input when FILE is -, and prints each sample as a line of "
-    + "JSON. A bad exposition prints nothing but its line, column and reason, and the exit code is 1.",
+    + "JSON. A bad exposition prints nothing but its line and column (in protobuf the byte) and the reason, and the exit "
+    + "code is 1.",
   positional: "<FILE>",
   options: {
     format: {
       value: "FORMAT",
-      help: "prometheus (text 0.0.4 and 1.0.0) or openmetrics (text 1.0)",
-      schema: z.enum(["prometheus", "openmetrics"]).default("prometheus"),
+      help: "prometheus (text 0.0.4 and 1.0.0), openmetrics (text 1.0) or protobuf (delimited MetricFamily)",
+      schema: z.enum(["prometheus", "openmetrics", "protobuf"]).default("prometheus"),
     },
     strict: {
       help: "take what the format's description says instead of what Prometheus takes",
@@ -41,8 +43,8 @@ export interface ParseStreams {
 }
 
 /**
- * `bcs-metric parse [--format prometheus|openmetrics] [--strict] FILE|-`.
- * Returns 0, or 1 after `line:column: reason` was printed to standard error.
+ * `bcs-metric parse [--format prometheus|openmetrics|protobuf] [--strict] FILE|-`.
+ * Returns 0, or 1 after `line:column: reason`, or `byte N: reason`, was printed to standard error.
  * @throws OptionError or HelpShown for the arguments, UserError when the file cannot be read.
  */
 export async function parseCommand(argv: readonly string[], streams: ParseStreams = process): Promise<number> {
@@ -106,13 +108,20 @@ async function print(exposition: Exposition, stdout: Writable): Promise<void> {
 
 function* chunksOf(exposition: Exposition): Generator<string> {
   let chunk = "";
-  for (const { type, samples } of exposition.families) {
-    for (const { name, labels, value, timestampMs } of samples) {
-      chunk += `${jsonSample({ name, labels, value, timestampMs, type })}\n`;
-      if (chunk.length < chunkLength) continue;
-      yield chunk;
-      chunk = "";
-    }
+  for (const line of linesOf(exposition)) {
+    chunk += `${line}\n`;
+    if (chunk.length < chunkLength) continue;
+    yield chunk;
+    chunk = "";
   }
   if (chunk !== "") yield chunk;
+}
+
+function* linesOf({ families }: Exposition): Generator<string> {
+  for (const { type, samples, nativeHistograms } of families) {
+    for (const { name, labels, value, timestampMs } of samples) {
+      yield jsonSample({ name, labels, value, timestampMs, type });
+    }
+    for (const sample of nativeHistograms ?? []) yield jsonNativeSample(sample, type);
+  }
 }

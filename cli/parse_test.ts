@@ -5,6 +5,16 @@ import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { test } from "node:test";
 import { UserError } from "../core/errors.ts";
+import {
+  delimited,
+  doubleField,
+  family,
+  label,
+  messageField,
+  numberField,
+  packedSigned,
+  signedField,
+} from "../core/exposition/testing/protobuf.ts";
 import { OptionError } from "../core/options.ts";
 import { parseCommand } from "./parse.ts";
 
@@ -30,7 +40,11 @@ interface Outcome {
   readonly stderr: string;
 }
 
-async function run(argv: readonly string[], input = "", env: Record<string, string> = {}): Promise<Outcome> {
+async function run(
+  argv: readonly string[],
+  input: string | Uint8Array = "",
+  env: Record<string, string> = {},
+): Promise<Outcome> {
   const stdout = new Collected();
   const stderr = new Collected();
   const code = await parseCommand(argv, { env, stdin: Readable.from([Buffer.from(input)]), stdout, stderr });
@@ -64,6 +78,38 @@ test("a bad exposition prints nothing but its place and the reason", async () =>
   assert.equal(code, 1);
   assert.equal(stdout.text, "");
   assert.equal(stderr, '2:5: expected the label value in double quotes, not "1"\n');
+});
+
+test("protobuf is read, with native histograms as lines of their own, and errors name the byte", async () => {
+  const native = messageField(
+    7,
+    numberField(1, 3),
+    doubleField(2, Infinity),
+    numberField(7, 1),
+    messageField(12, signedField(1, -1), numberField(2, 1)),
+    messageField(12, signedField(1, 1), numberField(2, 1)),
+    packedSigned(13, [1, 0]),
+  );
+  const body = delimited(family("h", "histogram", [label(1, "a", "b"), native]));
+  const lines = (await run(["--format", "protobuf", "-"], body)).stdout.text.split("\n");
+  assert.deepEqual(lines, [
+    '{"name":"h_bucket","labels":{"a":"b","le":"+Inf"},"value":3,"type":"histogram"}',
+    '{"name":"h_sum","labels":{"a":"b"},"value":"+Inf","type":"histogram"}',
+    '{"name":"h_count","labels":{"a":"b"},"value":3,"type":"histogram"}',
+    '{"name":"h","labels":{"a":"b"},"histogram":{"schema":0,"count":3,"sum":"+Inf","zeroThreshold":0,"zeroCount":1,'
+    + '"positive":[[-1,1],[1,1]],"negative":[]},"type":"histogram"}',
+    "",
+  ]);
+  const cut = await run(["--format", "protobuf", "-"], body.subarray(0, -1));
+  assert.equal(cut.code, 1);
+  assert.equal(cut.stdout.text, "");
+  assert.match(cut.stderr, /^byte 0: a message of \d+ bytes is cut off: \d+ are left\n$/);
+  const twice = delimited(family("g", "gauge", [messageField(2)], [messageField(2)]));
+  assert.equal((await run(["--format", "protobuf", "-"], twice)).code, 0);
+  assert.match(
+    (await run(["--format", "protobuf", "--strict", "-"], twice)).stderr,
+    /^byte \d+: the series occurs twice\n$/,
+  );
 });
 
 test("strict is a switch and an environment variable", async () => {

@@ -19,13 +19,18 @@ export interface JsonSample {
  * strings "NaN", "+Inf" and "-Inf". Label names must be unique.
  */
 export function jsonSample(sample: JsonSample): string {
+  return jsonSeries(sample, `"value":${jsonValue(sample.value)}`);
+}
+
+/** The line of {@link jsonSample}, with `value` being the member that tells the value. */
+export function jsonSeries(sample: Omit<JsonSample, "value">, value: string): string {
   let json = `{"name":${JSON.stringify(sample.name)},"labels":{`;
   let separator = "";
   for (const label of sample.labels) {
     json += `${separator}${JSON.stringify(label.name)}:${JSON.stringify(label.value)}`;
     separator = ",";
   }
-  json += `},"value":${jsonValue(sample.value)}`;
+  json += `},${value}`;
   const { timestampMs, type } = sample;
   if (timestampMs !== undefined && timestampMs !== null) json += `,"timestampMs":${timestampMs}`;
   if (type !== undefined && type !== "" && type !== "unknown") json += `,"type":${JSON.stringify(type)}`;

@@ -1,5 +1,6 @@
 import type { Label } from "../protocol/shape.ts";
 import { byteOf, type Cursor } from "./cursor.ts";
+import { LabelNames } from "./label_names.ts";
 import { type QuotedSyntax, readLabelName, readQuoted } from "./lex.ts";
 
 /** How a dialect writes what stands between braces. */
@@ -16,15 +17,12 @@ export interface LabelSyntax {
   readonly value: QuotedSyntax;
 }
 
-/** Above this many labels a set finds a repeated name: a series of a million labels must not take hours. */
-const scannedLabelsMax = 16;
-
 /**
  * Reads the inside of braces, from behind the opening to behind the closing one, and appends its labels to `labels`.
  * `metricName` is the name that stood before the braces, or "". Returns that name or the one found inside.
  */
 export function readLabels(cursor: Cursor, syntax: LabelSyntax, labels: Label[], metricName: string): string {
-  const names = new NameCheck(cursor, labels);
+  const names = new LabelNames(labels);
   let found = metricName;
   for (let first = true;; first = false) {
     if (syntax.blanks) cursor.skipBlanks();
@@ -38,7 +36,8 @@ export function readLabels(cursor: Cursor, syntax: LabelSyntax, labels: Label[],
       found = name;
     } else {
       if (name === "" && !quoted) throw cursor.error(`expected a label name or "}", not ${cursor.showNext()}`, start);
-      if (syntax.checkedNames) names.add(name, start);
+      const fault = syntax.checkedNames ? names.fault(name) : null;
+      if (fault !== null) throw cursor.error(fault, start);
       labels.push({ name, value: readLabelValue(cursor, syntax) });
     }
     if (readSeparator(cursor, syntax)) return found;
@@ -93,34 +92,5 @@ function checkMetricName(cursor: Cursor, syntax: LabelSyntax, start: number, { n
   if (name === "") throw cursor.error("the metric name is empty", start);
   if (!first && syntax.metricName === "first") {
     throw cursor.error(`the metric name ${JSON.stringify(name)} must stand before the labels`, start);
-  }
-}
-
-/** Refuses label names that a series must not have. */
-class NameCheck {
-  readonly #cursor: Cursor;
-  readonly #labels: readonly Label[];
-  #names: Set<string> | null = null;
-
-  constructor(cursor: Cursor, labels: readonly Label[]) {
-    this.#cursor = cursor;
-    this.#labels = labels;
-  }
-
-  /** Must be called before the label is appended. */
-  add(name: string, start: number): void {
-    if (name === "") throw this.#cursor.error("the label name is empty", start);
-    if (name === "__name__") {
-      throw this.#cursor.error(`the label name "__name__" is reserved for the metric name`, start);
-    }
-    if (this.#has(name)) throw this.#cursor.error(`the label name ${JSON.stringify(name)} occurs twice`, start);
-  }
-
-  #has(name: string): boolean {
-    if (this.#labels.length < scannedLabelsMax) return this.#labels.some((label) => label.name === name);
-    this.#names ??= new Set(this.#labels.map((label) => label.name));
-    if (this.#names.has(name)) return true;
-    this.#names.add(name);
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ExpositionFormat, formatOfContentType, parseExposition } from "./parse.ts";
+import { formatOfContentType } from "./content_type.ts";
+import { type ExpositionFormat, parseExposition } from "./parse.ts";
 import { utf8 } from "./testing/texts.ts";
 
 test("the content type tells the format", () => {
@@ -14,7 +15,11 @@ test("the content type tells the format", () => {
     "application/openmetrics-text;version=0.0.1": "openmetrics",
     "text/html; charset=utf-8": null,
     "application/json": null,
-    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited": null,
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited": "protobuf",
+    "application/vnd.google.protobuf": "protobuf",
+    'application/vnd.google.protobuf; Encoding="Delimited"': "protobuf",
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text": null,
+    "application/vnd.google.protobuf; proto=other.Message": null,
     "text/plain; version": null,
     "text/plain, text/html": null,
     "text": null,

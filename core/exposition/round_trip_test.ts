@@ -2,13 +2,13 @@ import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Exposition, ExpositionError } from "./exposition.ts";
-import { type ExpositionFormat, parseExposition } from "./parse.ts";
+import { parseExposition, type TextFormat } from "./parse.ts";
 import { arbitraryBody, arbitraryExposition } from "./testing/arbitrary.ts";
 import { writeExposition } from "./testing/write.ts";
 
-const formats: readonly ExpositionFormat[] = ["prometheus", "openmetrics"];
+const formats: readonly TextFormat[] = ["prometheus", "openmetrics"];
 
-function tryParse(body: Uint8Array, format: ExpositionFormat, strict: boolean): Exposition | ExpositionError {
+function tryParse(body: Uint8Array, format: TextFormat, strict: boolean): Exposition | ExpositionError {
   try {
     return parseExposition(body, format, strict);
   } catch (error) {

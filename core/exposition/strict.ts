@@ -1,6 +1,5 @@
 import type { Label } from "../protocol/shape.ts";
-import type { Cursor } from "./cursor.ts";
-import type { Sample } from "./exposition.ts";
+import type { ExpositionError, Sample } from "./exposition.ts";
 import { type MetadataKind, unknownType } from "./families.ts";
 import { HistogramCheck, type HistogramRules } from "./strict_histogram.ts";
 
@@ -27,6 +26,11 @@ export interface StrictRules {
   faultOfFamily(family: OpenFamily): string | null;
 }
 
+/** What is read, as far as a check needs it: offsets of bytes in it become places in errors. */
+export interface Places {
+  error(reason: string, offset: number): ExpositionError;
+}
+
 /** The state of one family while its lines are read. */
 interface Reading extends OpenFamily {
   readonly offset: number;
@@ -46,22 +50,22 @@ interface Reading extends OpenFamily {
  * Every method throws ExpositionError at the line that breaks a rule.
  */
 export class StrictCheck {
-  readonly #cursor: Cursor;
+  readonly #places: Places;
   readonly #rules: StrictRules;
   /** Every sample name that a closed family has or could have, with the family. */
   readonly #claimed = new Map<string, string>();
   #family: Reading | null = null;
 
-  constructor(cursor: Cursor, rules: StrictRules) {
-    this.#cursor = cursor;
+  constructor(places: Places, rules: StrictRules) {
+    this.#places = places;
     this.#rules = rules;
   }
 
   metadata(kind: MetadataKind, name: string, text: string, offset: number): void {
     const family = this.#family?.name === name ? this.#family : this.#open(name, offset);
     const label = `${kind.toUpperCase()} line of ${JSON.stringify(name)}`;
-    if (family.hasSamples) throw this.#cursor.error(`the ${label} comes after its samples`, offset);
-    if (family.metadata.has(kind)) throw this.#cursor.error(`a second ${label}`, offset);
+    if (family.hasSamples) throw this.#places.error(`the ${label} comes after its samples`, offset);
+    if (family.metadata.has(kind)) throw this.#places.error(`a second ${label}`, offset);
     family.metadata.add(kind);
     if (kind === "unit") family.unit = text;
     if (kind !== "type") return;
@@ -76,33 +80,33 @@ export class StrictCheck {
     let family = this.#family;
     let suffix = family === null ? null : this.#suffixOf(family, sample.name);
     if (family === null || suffix === null) {
-      if (family?.name === sample.name) throw this.#cursor.error(this.#noSampleOf(family, sample.name), offset);
+      if (family?.name === sample.name) throw this.#places.error(this.#noSampleOf(family, sample.name), offset);
       this.end();
       const owner = this.#claimed.get(sample.name);
-      if (owner !== undefined) throw this.#cursor.error(notTogether(owner), offset);
+      if (owner !== undefined) throw this.#places.error(notTogether(owner), offset);
       family = this.#open(sample.name, offset);
       suffix = "";
     }
     family.hasSamples = true;
     const fault = this.#rules.faultOfSample(family, suffix, sample);
-    if (fault !== null) throw this.#cursor.error(fault, offset);
+    if (fault !== null) throw this.#places.error(fault, offset);
     this.#checkOrder(family, sample, seconds, offset);
     const point = metricKey(family, sample.labels) + (this.#rules.orderedPoints ? ` ${seconds}` : "");
     const histogramFault = family.histogram?.sample(point, suffix, sample, offset) ?? null;
-    if (histogramFault !== null) throw this.#cursor.error(histogramFault, offset);
+    if (histogramFault !== null) throw this.#places.error(histogramFault, offset);
   }
 
   end(): void {
     const family = this.#family;
     if (family === null) return;
     const fault = family.histogram?.end(family.name) ?? null;
-    if (fault !== null) throw this.#cursor.error(fault.reason, fault.offset);
+    if (fault !== null) throw this.#places.error(fault.reason, fault.offset);
     const familyFault = this.#rules.faultOfFamily(family);
-    if (familyFault !== null) throw this.#cursor.error(familyFault, family.offset);
+    if (familyFault !== null) throw this.#places.error(familyFault, family.offset);
     const names = new Set(["", ...this.#suffixes(family.type)].map((suffix) => family.name + suffix));
     for (const name of names) {
       const other = this.#claimed.get(name);
-      if (other !== undefined) throw this.#cursor.error(clash(family.name, other, name), family.offset);
+      if (other !== undefined) throw this.#places.error(clash(family.name, other, name), family.offset);
     }
     for (const name of names) this.#claimed.set(name, family.name);
     this.#family = null;
@@ -111,7 +115,7 @@ export class StrictCheck {
   #open(name: string, offset: number): Reading {
     this.end();
     const other = this.#claimed.get(name);
-    if (other !== undefined) throw this.#cursor.error(clash(name, other, name), offset);
+    if (other !== undefined) throw this.#places.error(clash(name, other, name), offset);
     this.#family = {
       name,
       type: unknownType,
@@ -153,10 +157,10 @@ export class StrictCheck {
       const metric = metricKey(family, sample.labels);
       if (metric === family.metric) {
         const fault = faultOfTimes(family.seconds, seconds);
-        if (fault !== null) throw this.#cursor.error(fault, offset);
+        if (fault !== null) throw this.#places.error(fault, offset);
       } else {
         if (family.metrics.has(metric)) {
-          throw this.#cursor.error("the samples of a metric are mixed with others", offset);
+          throw this.#places.error("the samples of a metric are mixed with others", offset);
         }
         family.metrics.add(metric);
         family.metric = metric;
@@ -164,7 +168,7 @@ export class StrictCheck {
       }
       family.seconds = seconds;
     }
-    if (family.series.has(series)) throw this.#cursor.error("the series occurs twice", offset);
+    if (family.series.has(series)) throw this.#places.error("the series occurs twice", offset);
     family.series.add(series);
   }
 }

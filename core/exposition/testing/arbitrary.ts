@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import type { Label } from "../../protocol/shape.ts";
 import type { Exemplar, Exposition, Family, Sample } from "../exposition.ts";
-import type { ExpositionFormat } from "../parse.ts";
+import type { TextFormat } from "../parse.ts";
 
 const suffixes: Readonly<Record<string, readonly string[]>> = {
   counter: ["_total"],
@@ -14,7 +14,7 @@ const suffixes: Readonly<Record<string, readonly string[]>> = {
   unknown: [""],
 };
 
-const typesOf: Readonly<Record<ExpositionFormat, readonly string[]>> = {
+const typesOf: Readonly<Record<TextFormat, readonly string[]>> = {
   prometheus: ["counter", "gauge", "histogram", "summary", "unknown"],
   openmetrics: Object.keys(suffixes),
 };
@@ -40,12 +40,12 @@ const exemplar: fc.Arbitrary<Exemplar> = fc.record({ labels, value, timestampMs 
  * Expositions that the lenient reader of `format` gives back when they are written and read. Their values need not
  * fit their types.
  */
-export function arbitraryExposition(format: ExpositionFormat): fc.Arbitrary<Exposition> {
+export function arbitraryExposition(format: TextFormat): fc.Arbitrary<Exposition> {
   const families = fc.array(arbitraryFamily(format), { maxLength: 5 });
   return families.map((list) => ({ families: list.map((family, index) => numbered(family, index)) }));
 }
 
-function arbitraryFamily(format: ExpositionFormat): fc.Arbitrary<Family> {
+function arbitraryFamily(format: TextFormat): fc.Arbitrary<Family> {
   const base = fc.oneof(plainName, quotedName);
   // The text format skips blanks before a help text.
   const help = text.map((given) => format === "prometheus" ? given.replace(/^[ \t]+/, "") : given);
@@ -61,7 +61,7 @@ function arbitraryFamily(format: ExpositionFormat): fc.Arbitrary<Family> {
     );
 }
 
-function arbitrarySample(format: ExpositionFormat, family: string, type: string): fc.Arbitrary<Sample> {
+function arbitrarySample(format: TextFormat, family: string, type: string): fc.Arbitrary<Sample> {
   const name = fc.constantFrom(...(suffixes[type] ?? [""]).map((suffix) => family + suffix));
   const plain = fc.record({ name, labels, value, timestampMs }, literal);
   return format === "openmetrics"
@@ -81,7 +81,7 @@ function numbered(family: Family, index: number): Family {
   };
 }
 
-const pieces: Readonly<Record<ExpositionFormat, readonly string[]>> = {
+const pieces: Readonly<Record<TextFormat, readonly string[]>> = {
   prometheus: [
     "# HELP ",
     "# TYPE ",
@@ -133,7 +133,7 @@ const common = [
 
 /** Bodies that are mostly bad, in many ways: soups of tokens, and good expositions with a few bytes changed. */
 export function arbitraryBody(
-  format: ExpositionFormat,
+  format: TextFormat,
   write: (exposition: Exposition) => string,
 ): fc.Arbitrary<Uint8Array> {
   const soup = fc.array(fc.constantFrom(...common, ...pieces[format]), { maxLength: 30 }).map((list) => list.join(""));

@@ -1,15 +1,15 @@
 import type { Label } from "../../protocol/shape.ts";
 import type { Exemplar, Exposition, Family, Sample } from "../exposition.ts";
-import type { ExpositionFormat } from "../parse.ts";
+import type { TextFormat } from "../parse.ts";
 
 /** Writes an exposition as text that reads back as the same, in the plainest form of the format. */
-export function writeExposition(exposition: Exposition, format: ExpositionFormat): string {
+export function writeExposition(exposition: Exposition, format: TextFormat): string {
   const lines = exposition.families.flatMap((family) => familyLines(family, format));
   if (format === "openmetrics") lines.push("# EOF");
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function familyLines(family: Family, format: ExpositionFormat): string[] {
+function familyLines(family: Family, format: TextFormat): string[] {
   const name = isPlain(family.family, metricName) ? family.family : quote(family.family);
   const lines: string[] = [];
   if (family.type !== "unknown" || family.samples.length === 0) {
@@ -21,7 +21,7 @@ function familyLines(family: Family, format: ExpositionFormat): string[] {
   return [...lines, ...family.samples.map((sample) => sampleLine(sample, format))];
 }
 
-function sampleLine(sample: Sample, format: ExpositionFormat): string {
+function sampleLine(sample: Sample, format: TextFormat): string {
   const plain = isPlain(sample.name, metricName);
   const inside = [...plain ? [] : [quote(sample.name)], ...sample.labels.map(writeLabel)];
   const series = (plain ? sample.name : "") + (inside.length === 0 ? "" : `{${inside.join(",")}}`);
@@ -44,7 +44,7 @@ function writeValue(value: number): string {
   return Number.isFinite(value) ? String(value) : Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
 }
 
-function writeTime(timestampMs: number, format: ExpositionFormat): string {
+function writeTime(timestampMs: number, format: TextFormat): string {
   const exact = BigInt(timestampMs);
   if (format === "prometheus") return String(exact);
   const digits = String(exact < 0n ? -exact : exact).padStart(4, "0");
