@@ -16,6 +16,8 @@ export interface OrchestratorOptions extends StorePlace {
   readonly exporter?: string | undefined;
   readonly frequencyMin: number;
   readonly logLevel: LogLevel;
+  /** Variables for every collector, besides this process' own. */
+  readonly collectorEnv: Readonly<Record<string, string>>;
   readonly log: Logger;
   onRestart(): void;
 }
@@ -29,7 +31,11 @@ export function openOrchestrator(options: OrchestratorOptions): Orchestrator {
   const { clock, fs } = systemEnv;
   const { log } = options;
   const logs = new LogKeeper({ clock, fs, log });
-  const collector = { ...options, frequencyMinSeconds: options.frequencyMin, env: process.env };
+  const collector = {
+    ...options,
+    frequencyMinSeconds: options.frequencyMin,
+    env: { ...process.env, ...options.collectorEnv },
+  };
   const start = (instance: Instance): Child => {
     logs.add(collectorLogPath(options.data, instance));
     return startCollectorProcess(collector, instance);

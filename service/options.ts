@@ -4,6 +4,7 @@ import { frequencyMinSecondsDefault } from "../core/config/document.ts";
 import { nameBytesMax } from "../core/config/names.ts";
 import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import { type CommandDefinition, type OptionDefinitions, OptionError, type OptionValues } from "../core/options.ts";
+import { accessOptions } from "../core/scrape/access_options.ts";
 import { placeProblem } from "../core/store/store_place.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { leaseMsDefault } from "./leader/leader.ts";
@@ -62,6 +63,7 @@ const options = {
     help: "name of this service, unique in the registry; by default made of host and port",
     schema: safeNameText.optional(),
   },
+  ...accessOptions,
   logLevel: logLevelOption,
 } as const satisfies OptionDefinitions;
 

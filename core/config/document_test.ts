@@ -85,8 +85,8 @@ test("an unknown key is named with its place and what was probably meant", () =>
     '8:24: unknown key "x"',
   );
   check(
-    `${good}  relabelings:\n    - sourceLabel: [a]\n`,
-    '9:7: unknown key "sourceLabel"; did you mean "sourceLabels"?',
+    `${good}  relabelings:\n    - { sourceLabel: [a], targetLabel: b }\n`,
+    '9:9: unknown key "sourceLabel"; did you mean "sourceLabels"?',
   );
   check(`${good}  <<: { frequency: 60 }\n`, "8:3: merge keys (<<) are not supported; write the values out");
   assert.deepEqual(problemsOf(`${head}spec:\n${good}status: {}\n`), [`${path}:8:1: unknown key "status"`]);
@@ -207,4 +207,25 @@ test("a file that is wrong throughout gives a hundred problems and the count of 
   const problems = problemsOf(`${head}spec:\n${good}${keys}`);
   assert.equal(problems.length, 101);
   assert.equal(problems.at(-1), `${path}:107:3: 30 more problems follow`);
+});
+
+test("a relabelling rule that cannot work is refused at its place", () => {
+  check(
+    `${good}  relabelings:
+    - { sourceLabels: [a], action: keep, regex: "a(" }
+    - { action: hashmod, targetLabel: x }
+  metricRelabelings:
+    - action: labeldrop
+      regex: x
+      separator: "-"
+    - { action: replaced, targetLabel: x }
+    - { sourceLabels: [a] }
+`,
+    "9:49: is no regular expression of RE2: missing closing ): `a(`",
+    '10:7: missing key "modulus"',
+    "14:18: is not used by action labeldrop: remove it",
+    '15:17: must be one of "replace", "keep", "drop", "keepequal", "dropequal", "hashmod", "labelmap", "labeldrop", '
+      + '"labelkeep", "lowercase", "uppercase"; did you mean "replace"?',
+    '16:7: missing key "targetLabel"',
+  );
 });

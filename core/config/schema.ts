@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkRelabelRule, relabelActions, relabelDefaults, relabelRulesMax } from "../relabel/mod.ts";
 import { nameBytesMax, nameProblem, safeNamePattern } from "./names.ts";
 
 /** The kinds of document on the volume, with the folder that holds each. */
@@ -40,26 +41,20 @@ const secretReference = z.string().regex(/^(env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Z
 });
 
 const relabeling = z.strictObject({
-  sourceLabels: z.array(z.string()).default([]),
-  separator: z.string().default(";"),
-  regex: z.string().default("(.*)"),
-  modulus: z.int().min(1).optional(),
+  sourceLabels: z.array(z.string()).max(relabelRulesMax).default([]),
+  separator: z.string().default(relabelDefaults.separator),
+  regex: z.string().default(relabelDefaults.regex).describe("RE2; it has to match the whole text."),
+  modulus: z.int().min(1).optional().describe("For the action hashmod."),
   targetLabel: z.string().optional(),
-  replacement: z.string().default("$1"),
-  action: z.enum([
-    "replace",
-    "keep",
-    "drop",
-    "keepequal",
-    "dropequal",
-    "hashmod",
-    "labelmap",
-    "labeldrop",
-    "labelkeep",
-    "lowercase",
-    "uppercase",
-  ]).default("replace"),
+  replacement: z.string().default(relabelDefaults.replacement).describe("$1 or ${name} stand for groups."),
+  action: z.enum(relabelActions).default(relabelDefaults.action),
+}).superRefine((rule, context) => {
+  for (const { field, message } of checkRelabelRule(rule)) {
+    context.addIssue({ code: "custom", message, path: [field] });
+  }
 });
+
+const relabelRules = z.array(relabeling).max(relabelRulesMax).default([]);
 
 /** Each exceeded limit fails the scrape. 0 means no limit, except for the body, which always has one. */
 const limits = z.strictObject({
@@ -74,14 +69,29 @@ const limits = z.strictObject({
 const auth = z.strictObject({
   basic: z.strictObject({ username: z.string(), password: secretReference }).optional(),
   bearer: secretReference.optional(),
+}).refine(({ basic, bearer }) => (basic === undefined) !== (bearer === undefined), {
+  error: "must have either basic or bearer",
 });
 
+// A certificate is no secret: it may stand here itself, as base64 of its PEM.
+const certificateReference = z.string().regex(
+  /^(env:[A-Za-z_][A-Za-z0-9_]*|file:[A-Za-z0-9][A-Za-z0-9._/-]*|pem:[A-Za-z0-9+/]+={0,2})$/,
+  { error: "must be a reference such as env:NAME or file:NAME, or pem: and the base64 of PEM" },
+);
+
 const tls = z.strictObject({
-  ca: secretReference.optional(),
-  certificate: secretReference.optional(),
+  ca: certificateReference.optional().describe("Who may have signed the target's certificate."),
+  certificate: certificateReference.optional().describe("Shown to the target, with key."),
   key: secretReference.optional(),
-  serverName: z.string().optional(),
-  insecureSkipVerify: z.boolean().default(false),
+  keyPassword: secretReference.optional(),
+  serverName: z.string().optional().describe("What the target's certificate must name, instead of its address."),
+  insecureSkipVerify: z.boolean().default(false).describe("Believe any certificate; the operator has to allow it."),
+}).refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
+  error: "must have both certificate and key, or neither",
+});
+
+const proxyUrl = z.string().regex(/^http:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}\/?$/, {
+  error: "must be a URL such as http://proxy.example:3128",
 });
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: "is no HTTP header name" });
@@ -107,13 +117,29 @@ const scrapeFields = {
   constLabels: labels.default({}).describe("Labels of every series; they replace scraped ones of the same name."),
   honorLabels: z.boolean().default(false),
   honorTimestamps: z.boolean().default(true),
-  fallbackProtocol: z.enum(["PrometheusText0.0.4", "PrometheusText1.0.0", "OpenMetricsText1.0.0"]).optional()
+  fallbackProtocol: z.enum([
+    "PrometheusProto",
+    "PrometheusText0.0.4",
+    "PrometheusText1.0.0",
+    "OpenMetricsText0.0.1",
+    "OpenMetricsText1.0.0",
+  ]).optional()
     .describe("How to read an answer whose Content-Type is missing or unknown; without it such a scrape fails."),
+  nativeHistograms: z.boolean().default(false)
+    .describe("Asks for protobuf first, the only format that has native histograms."),
+  nameEscaping: z.enum(["allow-utf-8", "underscores", "dots", "values"]).default("allow-utf-8")
+    .describe("How names with other characters than letters, digits, _ and : are written."),
   limits: limits.prefault({}),
-  relabelings: z.array(relabeling).default([]),
-  metricRelabelings: z.array(relabeling).default([]),
+  trackTimestampsStaleness: z.boolean().default(false)
+    .describe("Whether series with explicit times are marked stale when they vanish, too."),
+  extraScrapeMetrics: z.boolean().default(false)
+    .describe("Adds scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes to each scrape."),
+  relabelings: relabelRules.describe("Prometheus' relabel_configs: of targets, before they are scraped."),
+  metricRelabelings: relabelRules.describe("Prometheus' metric_relabel_configs: of series, before they are sent."),
   auth: auth.optional(),
   tls: tls.optional(),
+  proxyUrl: proxyUrl.optional().describe("Proxy on the way to the targets; the operator has to allow it."),
+  followRedirects: z.boolean().optional().describe("Follow up to 5 redirects; credentials go to the target alone."),
 } as const;
 
 const clusterType = z.enum(["k8s", "mesos", "bcs-components"]);
@@ -186,6 +212,9 @@ const target = z.strictObject({
   address: z.string().min(3),
   pod: text.default(""),
   scheme: z.enum(["http", "https"]).optional(),
+  /** In place of the metric's, when relabelling changed them. */
+  uri: z.string().startsWith("/").optional(),
+  parameters: z.record(z.string(), z.string()).optional(),
   labels: labels.default({}),
   /** Generation in which the target came into the namespace, and to this collector; not there when it came from another. */
   addedIn: z.int().min(1).optional(),

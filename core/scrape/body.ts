@@ -1,4 +1,4 @@
-import { createGunzip } from "node:zlib";
+import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from "node:zlib";
 
 /** Receives a response body piece by piece and hands it on whole, within a bound on its decoded size. */
 export interface BodyReader {
@@ -12,6 +12,8 @@ export interface BodyReader {
 
 export interface BodyHandlers {
   done(body: Uint8Array): void;
+  /** The bound is exceeded; nothing follows. */
+  exceeded(): void;
   fail(reason: string): void;
   drain(): void;
 }
@@ -24,7 +26,7 @@ export function plainBody(bytesMax: number, handlers: BodyHandlers): BodyReader 
     push(chunk) {
       if (live && !buffer.append(chunk)) {
         live = false;
-        handlers.fail(bodyExceeds(bytesMax));
+        handlers.exceeded();
       }
       return true;
     },
@@ -42,24 +44,41 @@ export function plainBody(bytesMax: number, handlers: BodyHandlers): BodyReader 
  * decompresses to nothing for ever, compressed ones too.
  */
 export function gzipBody(bytesMax: number, handlers: BodyHandlers): BodyReader {
+  return codedBody("gzip", createGunzip(), bytesMax, handlers);
+}
+
+/** What a stream may ask to remember while it is decompressed, as power of two: 8 MiB, as RFC 8878 recommends. */
+const zstdWindowLogMax = 23;
+
+/** A zstd body; bounded as gzip is, and in the memory that decompression takes too. */
+export function zstdBody(bytesMax: number, handlers: BodyHandlers): BodyReader {
+  const params = { [constants.ZSTD_d_windowLogMax]: zstdWindowLogMax };
+  return codedBody("zstd", createZstdDecompress({ params }), bytesMax, handlers);
+}
+
+function codedBody(
+  coding: string,
+  decoder: Gunzip | ZstdDecompress,
+  bytesMax: number,
+  handlers: BodyHandlers,
+): BodyReader {
   const buffer = new BoundedBuffer(bytesMax);
-  const gunzip = createGunzip();
   let compressedBytes = 0;
   let live = true;
-  const fail = (reason: string) => {
+  const stop = (tell: () => void) => {
     if (!live) return;
     live = false;
-    gunzip.destroy();
-    handlers.fail(reason);
+    decoder.destroy();
+    tell();
   };
-  gunzip.on("data", (chunk: Uint8Array) => {
-    if (live && !buffer.append(chunk)) fail(bodyExceeds(bytesMax));
+  decoder.on("data", (chunk: Uint8Array) => {
+    if (live && !buffer.append(chunk)) stop(() => handlers.exceeded());
   });
-  gunzip.on("error", (error) => fail(`gzip: ${error.message}`));
-  gunzip.on("drain", () => {
+  decoder.on("error", (error) => stop(() => handlers.fail(`${coding}: ${error.message}`)));
+  decoder.on("drain", () => {
     if (live) handlers.drain();
   });
-  gunzip.on("end", () => {
+  decoder.on("end", () => {
     if (!live) return;
     live = false;
     handlers.done(buffer.bytes());
@@ -67,22 +86,22 @@ export function gzipBody(bytesMax: number, handlers: BodyHandlers): BodyReader {
   return {
     push(chunk) {
       compressedBytes += chunk.length;
-      if (compressedBytes > bytesMax) fail(bodyExceeds(bytesMax));
-      return live ? gunzip.write(chunk) : true;
+      if (compressedBytes > bytesMax) stop(() => handlers.exceeded());
+      return live ? decoder.write(chunk) : true;
     },
     end() {
-      if (live) gunzip.end();
+      if (live) decoder.end();
     },
     destroy() {
       live = false;
-      gunzip.destroy();
+      decoder.destroy();
     },
   };
 }
 
-/** The reason that names the limit, for a body that was counted or announced to be larger. */
-export function bodyExceeds(bytesMax: number): string {
-  return `body exceeds ${bytesMax} bytes`;
+/** The reason that names target and limit, for a body that was counted or announced to be larger. */
+export function bodyExceeds(bytesMax: number, address: string): string {
+  return `body exceeds ${bytesMax} bytes, which is limits.bodyBytes of ${address}`;
 }
 
 const initialBytes = 16 * 1024;

@@ -1,7 +1,11 @@
 import type { Dispatcher } from "undici";
 import { errorCode } from "../errors.ts";
 import type { Clock } from "../runtime/env.ts";
-import { bodyExceeds, type BodyReader, gzipBody, plainBody } from "./body.ts";
+import type { Refusal } from "./access.ts";
+import { DeniedAddressError } from "./address_rules.ts";
+import { bodyExceeds, type BodyReader, gzipBody, plainBody, zstdBody } from "./body.ts";
+import { isRedirect } from "./redirect.ts";
+import { ProxyError } from "./tunnel.ts";
 
 export type FetchOutcome =
   | {
@@ -19,6 +23,10 @@ export type FetchOutcome =
     readonly status: number;
     /** The connection broke before the target answered anything: as when it closes one that was kept alive. */
     readonly unanswered: boolean;
+    /** There when the request was not made at all. */
+    readonly refused?: Refusal;
+    /** Where the target redirects to; there only when redirects are followed. */
+    readonly location?: string;
   };
 
 type Stage = "connect" | "headers" | "body";
@@ -30,6 +38,9 @@ export interface ExchangeOptions {
   /** The whole timeout, for the reason. */
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
+  /** The target as its metric names it, for reasons. */
+  readonly address: string;
+  readonly followRedirects: boolean;
   readonly settled: (outcome: FetchOutcome) => void;
 }
 
@@ -71,12 +82,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#stage = "body";
     this.#status = status;
     if (status !== 200) {
-      this.fail(status >= 300 && status < 400 ? `HTTP ${status} (redirects are not followed)` : `HTTP ${status}`);
+      this.#answered(status, headers["location"]);
       return;
     }
-    const bytesMax = this.#options.bodyBytesMax;
-    if (Number(headers["content-length"] ?? 0) > bytesMax) {
-      this.fail(bodyExceeds(bytesMax));
+    if (Number(headers["content-length"] ?? 0) > this.#options.bodyBytesMax) {
+      this.#exceeded();
       return;
     }
     this.#contentType = String(headers["content-type"] ?? "");
@@ -92,7 +102,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(failureReason(error), this.#stage === "headers" && connectionBroke(error));
+    if (error instanceof DeniedAddressError) this.#failWith(error.message, { refused: "address" });
+    else this.fail(failureReason(error), this.#stage === "headers" && connectionBroke(error));
   }
 
   /** Ends the exchange with a reason, unless it has ended. */
@@ -100,15 +111,33 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settle({ ok: false, reason, status: this.#status, unanswered });
   }
 
+  #failWith(reason: string, more: { readonly refused?: Refusal; readonly location?: string }): void {
+    this.#settle({ ok: false, reason, status: this.#status, unanswered: false, ...more });
+  }
+
+  /** Any status but 200 is a failure, unless it says where to go on. */
+  #answered(status: number, location: string | string[] | undefined): void {
+    if (!isRedirect(status)) this.fail(`HTTP ${status}`);
+    else if (!this.#options.followRedirects) this.fail(`HTTP ${status} (redirects are not followed)`);
+    else if (typeof location !== "string") this.fail(`HTTP ${status} without a location`);
+    else this.#failWith(`HTTP ${status}`, { location });
+  }
+
+  #exceeded(): void {
+    this.fail(bodyExceeds(this.#options.bodyBytesMax, this.#options.address));
+  }
+
   #openBody(encoding: string): void {
     const handlers = {
       done: (body: Uint8Array) => this.#settle({ ok: true, body, contentType: this.#contentType }),
+      exceeded: () => this.#exceeded(),
       fail: (reason: string) => this.fail(reason),
       drain: () => this.#controller?.resume(),
     };
     const { bodyBytesMax } = this.#options;
     if (encoding === "identity" || encoding === "") this.#body = plainBody(bodyBytesMax, handlers);
     else if (encoding === "gzip") this.#body = gzipBody(bodyBytesMax, handlers);
+    else if (encoding === "zstd") this.#body = zstdBody(bodyBytesMax, handlers);
     else this.fail(`content encoding "${encoding.slice(0, 50)}" is not supported`);
   }
 
@@ -141,9 +170,19 @@ const reasonsByCode: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: "connection timed out",
   UND_ERR_HEADERS_OVERFLOW: "response headers are too large",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "body is not as long as its Content-Length",
+  CERT_HAS_EXPIRED: "the target's certificate has expired",
+  CERT_NOT_YET_VALID: "the target's certificate is not valid yet",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the target's certificate is not signed by a trusted CA",
+  SELF_SIGNED_CERT_IN_CHAIN: "the target's certificate is not signed by a trusted CA",
+  UNABLE_TO_GET_ISSUER_CERT: "the target's certificate is not signed by a trusted CA",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the target's certificate is not signed by a trusted CA",
+  // Deno says so of one that has expired too.
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the target's certificate is not signed by a trusted CA, or not valid now",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the target's certificate is for another name",
 };
 
 function failureReason(error: Error): string {
+  if (error instanceof ProxyError) return error.message;
   const known = reasonsByCode[errorCode(error)];
   if (known !== undefined) return known;
   return error.name === "HTTPParserError" ? `not an HTTP response: ${error.message}` : error.message;

@@ -5,12 +5,24 @@ import type { TargetLabels } from "./target_labels.ts";
 /** The scrape is refused whole; the message is the reason that the target's status shows. */
 export class ScrapeRefusedError extends Error {
   override name = "ScrapeRefusedError";
+  /** The limit that is exceeded; null for another reason. */
+  readonly limit: LimitName | null;
+
+  constructor(message: string, limit: LimitName | null = null) {
+    super(message);
+    this.limit = limit;
+  }
 }
 
-/** @throws ScrapeRefusedError when a scrape has more samples than its metric allows. */
+export type LimitName = keyof ScrapeLimits;
+
+/**
+ * @param samples Those that relabelling leaves.
+ * @throws ScrapeRefusedError when a scrape has more samples than its metric allows.
+ */
 export function checkSamples(samples: number, limits: ScrapeLimits, address: string): void {
   if (limits.samples > 0 && samples > limits.samples) {
-    throw new ScrapeRefusedError(exceeds(address, "samples", limits.samples, `${samples} samples`));
+    throw exceeds(address, "samples", limits.samples, `${samples} samples`);
   }
 }
 
@@ -23,7 +35,7 @@ export function checkLabels(series: Series, target: TargetLabels, limits: Scrape
   if (limits.labels > 0) {
     const count = countLabels(series, target);
     if (count > limits.labels) {
-      throw new ScrapeRefusedError(exceeds(address, "labels", limits.labels, `${count} labels in ${shown(series)}`));
+      throw exceeds(address, "labels", limits.labels, `${count} labels in ${shown(series)}`);
     }
   }
   if (limits.labelNameLength === 0 && limits.labelValueLength === 0) return;
@@ -32,8 +44,9 @@ export function checkLabels(series: Series, target: TargetLabels, limits: Scrape
     checkLength("labelValueLength", limits.labelValueLength, value, series, address);
   };
   check("__name__", series.name);
-  for (const { name, value } of series.labels) check(name, value);
-  for (const [name, value] of target.values) check(name, value);
+  for (const { name, value } of series.labels) if (value !== "") check(name, value);
+  const own = new Set(series.labels.map(({ name }) => name));
+  for (const [name, value] of target.values) if (!own.has(name)) check(name, value);
 }
 
 function checkLength(
@@ -47,7 +60,7 @@ function checkLength(
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return;
   const what = `${bytes} bytes of "${text.slice(0, 50)}" in ${shown(series)}`;
-  throw new ScrapeRefusedError(exceeds(address, limit, bytesMax, what));
+  throw exceeds(address, limit, bytesMax, what);
 }
 
 function countLabels(series: Series, target: TargetLabels): number {
@@ -59,8 +72,8 @@ function countLabels(series: Series, target: TargetLabels): number {
   return count;
 }
 
-function exceeds(address: string, limit: keyof ScrapeLimits, max: number, found: string): string {
-  return `${address} exceeds limits.${limit} of ${max}: ${found}`;
+function exceeds(address: string, limit: LimitName, max: number, found: string): ScrapeRefusedError {
+  return new ScrapeRefusedError(`${address} exceeds limits.${limit} of ${max}: ${found}`, limit);
 }
 
 function shown(series: Series): string {

@@ -26,7 +26,7 @@ test("too many samples are refused with target and limit", () => {
   checkSamples(10, limits({}), "10.0.0.7:9100");
   assert.throws(
     () => checkSamples(11, limits({ samples: 10 }), "10.0.0.7:9100"),
-    new ScrapeRefusedError("10.0.0.7:9100 exceeds limits.samples of 10: 11 samples"),
+    new ScrapeRefusedError("10.0.0.7:9100 exceeds limits.samples of 10: 11 samples", "samples"),
   );
 });
 

@@ -1,8 +1,11 @@
 /** How one target is asked, and its answer read: what a collector does on schedule, and a service for a trial. */
+export { defaultAccess, type Refusal, type ScrapeAccess } from "./access.ts";
+export { AddressRules } from "./address_rules.ts";
 export { type FetchOutcome } from "./exchange.ts";
 export { makeFetcher, type TargetFetcher } from "./fetch.ts";
-export { checkLabels, checkSamples, ScrapeRefusedError } from "./limits.ts";
+export { checkLabels, checkSamples, type LimitName, ScrapeRefusedError } from "./limits.ts";
 export { readScrape } from "./read.ts";
 export { planRequest, type ScrapeRequest, UnusableTargetError } from "./request.ts";
+export { joinedLabels, ScrapedSeries, type SeriesRules } from "./scraped_series.ts";
 export type { TargetIdentity } from "./target_identity.ts";
 export { seriesKey, settleLabels, type TargetLabels, targetLabels } from "./target_labels.ts";

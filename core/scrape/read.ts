@@ -1,26 +1,25 @@
 import type { CollectionMetric } from "../config/schema.ts";
+import { formatOfContentType } from "../exposition/content_type.ts";
+import { escapeExposition } from "../exposition/escape_names.ts";
 import type { Exposition } from "../exposition/exposition.ts";
-import { type ExpositionFormat, formatOfContentType, parseExposition } from "../exposition/parse.ts";
+import { parseExposition } from "../exposition/parse.ts";
 import { ScrapeRefusedError } from "./limits.ts";
+import { fallbackFormat } from "./negotiate.ts";
 
 /**
- * Reads the body of a scrape in the format that its content type names, or else in the metric's fallback.
- * @throws ScrapeRefusedError for a content type that is none of metrics; ExpositionError, with line and column, for a
- * body that breaks its format.
+ * Reads the body of a scrape in the format that its content type names, or else in the metric's fallback, and writes
+ * its names as the metric asks, even where the target has not.
+ * @throws ScrapeRefusedError for a content type that is none of metrics; ExpositionError, with line and column (or the
+ * byte, in protobuf), for a body that breaks its format.
  */
 export function readScrape(
   body: Uint8Array,
   contentType: string,
-  metric: Pick<CollectionMetric, "fallbackProtocol">,
+  metric: Pick<CollectionMetric, "fallbackProtocol" | "nameEscaping">,
 ): Exposition {
   const format = formatOfContentType(contentType, fallbackFormat(metric));
   if (format === null) throw new ScrapeRefusedError(wrongContentType(contentType));
-  return parseExposition(body, format, false);
-}
-
-function fallbackFormat(metric: Pick<CollectionMetric, "fallbackProtocol">): ExpositionFormat | null {
-  if (metric.fallbackProtocol === undefined) return null;
-  return metric.fallbackProtocol === "OpenMetricsText1.0.0" ? "openmetrics" : "prometheus";
+  return escapeExposition(parseExposition(body, format, false), metric.nameEscaping);
 }
 
 function wrongContentType(contentType: string): string {

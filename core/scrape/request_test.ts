@@ -53,22 +53,34 @@ test("the timeout is 10 s by default and never longer than the frequency", () =>
   assert.equal(timeoutMs({ frequency: 5, timeout: 20 }), 5000);
 });
 
-test("what is not supported yet is refused by name", () => {
-  const reason = (fields: Record<string, unknown>, scheme?: "https") => {
+test("the target's scheme counts before its metric's, and tls only with https", () => {
+  const plan = (fields: Record<string, unknown>, scheme?: "http" | "https") => {
     const at = testTarget({ address: "10.0.0.7:9100", ...scheme === undefined ? {} : { scheme } });
-    try {
-      planRequest(testMetric(fields), at, "0.1.0");
-    } catch (error) {
-      assert.ok(error instanceof UnusableTargetError);
-      return error.message;
-    }
-    return "accepted";
+    const { origin, tls } = planRequest(testMetric(fields), at, "0.1.0");
+    return [origin, tls?.ca];
   };
-  assert.equal(reason({ relabelings: [{}] }), "relabelings are not supported yet");
-  assert.equal(reason({ metricRelabelings: [{}] }), "relabelings are not supported yet");
-  assert.equal(reason({ auth: { bearer: "env:TOKEN" } }), "auth is not supported yet");
-  assert.equal(reason({ tls: {} }), "https is not supported yet");
-  assert.equal(reason({ scheme: "https" }), "https is not supported yet");
-  assert.equal(reason({}, "https"), "https is not supported yet");
-  assert.equal(reason({}), "accepted");
+  const tls = { ca: "file:ca" };
+  assert.deepEqual(plan({ scheme: "https", tls }), ["https://10.0.0.7:9100", "file:ca"]);
+  assert.deepEqual(plan({ scheme: "https", tls }, "http"), ["http://10.0.0.7:9100", undefined]);
+  assert.deepEqual(plan({ tls }, "https"), ["https://10.0.0.7:9100", "file:ca"]);
+});
+
+test("two Authorization headers are refused", () => {
+  const metric = testMetric({ auth: { bearer: "file:t" }, head: { authorization: "Basic eA==" } });
+  assert.throws(() => planRequest(metric, target, "0.1.0"), UnusableTargetError);
+});
+
+test("auth is either basic or bearer, a certificate has its key, and secrets are references", () => {
+  const bad = [
+    { auth: {} },
+    { auth: { bearer: "file:t", basic: { username: "a", password: "file:p" } } },
+    { auth: { bearer: "plain-token" } },
+    { tls: { certificate: "file:c" } },
+    { tls: { ca: "/etc/passwd" } },
+    { tls: { key: "pem:QQ==", certificate: "pem:QQ==" } },
+    { proxyUrl: "http://user:password@proxy:3128" },
+    { proxyUrl: "socks5://proxy:3128" },
+  ];
+  for (const fields of bad) assert.throws(() => testMetric(fields), JSON.stringify(fields));
+  testMetric({ tls: { certificate: "pem:QQ==", key: "file:k" }, proxyUrl: "http://[::1]:3128" });
 });

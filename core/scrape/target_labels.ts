@@ -11,9 +11,10 @@ export interface TargetLabels {
 }
 
 /**
- * Joins a target's labels. Who scraped what (`cluster`, `namespace`, `metric`, `instance` for the address, and `pod`
- * when it is known) wins over `own`, the labels that the target was found with, so that no workload can pass for
- * another; the metric's `constLabels` win over all, and an empty one removes the label of its name.
+ * Joins a target's labels. `instance` (the address) and `pod` (when it is known) are given to a target whose `own`
+ * labels, those that it was found or relabelled with, have none of that name. What it is scraped for (`cluster`,
+ * `namespace`, `metric`) wins over them, so that no workload can pass for another's; the metric's `constLabels` win
+ * over all. An empty label removes the one of its name.
  * @throws UnusableTargetError when one of them would rename every series.
  */
 export function targetLabels(
@@ -22,8 +23,7 @@ export function targetLabels(
   constLabels: Readonly<Record<string, string>>,
 ): TargetLabels {
   const { cluster, namespace, metric, address, pod } = identity;
-  const system = { cluster, namespace, metric, instance: address, ...pod === "" ? {} : { pod } };
-  const joined = Object.entries({ ...own, ...system, ...constLabels });
+  const joined = Object.entries({ instance: address, pod, ...own, cluster, namespace, metric, ...constLabels });
   if (joined.some(([name]) => name === "__name__")) {
     throw new UnusableTargetError('the label "__name__" cannot be given to a target');
   }

@@ -1,12 +1,11 @@
 import type { CollectionMetric, CollectionTarget } from "../../core/config/schema.ts";
 import { type Exposition, ExpositionError, type Family, type Sample } from "../../core/exposition/exposition.ts";
 import {
-  checkLabels,
   checkSamples,
   readScrape,
+  ScrapedSeries,
   ScrapeRefusedError,
   seriesKey,
-  settleLabels,
   type TargetIdentity,
   type TargetLabels,
   targetLabels,
@@ -18,7 +17,7 @@ export const problemsMax = 20;
 
 /** What is read from one body. */
 export interface Reading {
-  /** Samples as exposed, those of a series that comes twice included. */
+  /** Samples as exposed, those that relabelling drops and those of a series that comes twice included. */
   readonly samples: number;
   readonly series: number;
   readonly families: number;
@@ -90,25 +89,30 @@ function readingOf(
 ): Reading {
   const samples = exposition.families.reduce((sum, family) => sum + family.samples.length, 0);
   const problems = new Problems();
-  problems.check(() => checkSamples(samples, metric.limits, address));
+  const scraped = new ScrapedSeries(metric, target, address);
+  let left = 0;
   const keys = new Set<string>();
   const first: ShownSample[] = [];
   for (const family of exposition.families) {
     for (const sample of family.samples) {
-      const series = { name: sample.name, labels: settleLabels(sample.labels, target, metric.honorLabels) };
-      problems.check(() => checkLabels(series, target, metric.limits, address));
+      const series = problems.check(() => scraped.make(sample)) ?? null;
+      if (series === null) continue;
+      left++;
+      problems.check(() => scraped.check(series));
       const key = seriesKey(series);
       if (!keys.has(key) && first.length < samplesShownMax) first.push(shown(family, sample, series, target, metric));
       keys.add(key);
     }
   }
+  const whole = new Problems();
+  whole.check(() => checkSamples(left, metric.limits, address));
   return {
     samples,
     series: keys.size,
     families: exposition.families.length,
-    duplicates: samples - keys.size,
+    duplicates: left - keys.size,
     first,
-    problems: problems.list,
+    problems: [...whole.list, ...problems.list].slice(0, problemsMax),
     error: null,
   };
 }
@@ -117,13 +121,14 @@ function readingOf(
 class Problems {
   readonly list: string[] = [];
 
-  check(run: () => void): void {
-    if (this.list.length >= problemsMax) return;
+  /** What `run` returns; undefined when it is refused. */
+  check<T>(run: () => T): T | undefined {
     try {
-      run();
+      return run();
     } catch (error) {
       if (!(error instanceof ScrapeRefusedError)) throw error;
-      this.list.push(error.message);
+      if (this.list.length < problemsMax) this.list.push(error.message);
+      return undefined;
     }
   }
 }
@@ -131,7 +136,7 @@ class Problems {
 function shown(
   family: Family,
   sample: Sample,
-  series: { readonly labels: Sample["labels"] },
+  series: Pick<Sample, "name" | "labels">,
   target: TargetLabels,
   metric: CollectionMetric,
 ): ShownSample {
@@ -140,7 +145,7 @@ function shown(
   const labels = Object.fromEntries([...target.values, ...own].filter(([name]) => !isRemoved(name, own)));
   const { timestampMs } = sample;
   return {
-    name: sample.name,
+    name: series.name,
     labels,
     value: shownValue(sample.value),
     ...(timestampMs === null || !metric.honorTimestamps ? {} : { timestampMs }),

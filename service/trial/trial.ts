@@ -1,6 +1,12 @@
 import type { CollectionMetric, CollectionTarget, MetricDocument } from "../../core/config/schema.ts";
 import type { Clock } from "../../core/runtime/env.ts";
-import { makeFetcher, planRequest, type ScrapeRequest, UnusableTargetError } from "../../core/scrape/mod.ts";
+import {
+  makeFetcher,
+  planRequest,
+  type ScrapeAccess,
+  type ScrapeRequest,
+  UnusableTargetError,
+} from "../../core/scrape/mod.ts";
 import { settingsOf } from "../reconcile/scrape_plan.ts";
 import type { Target, Unresolved } from "../targets/candidate.ts";
 import { resolveTargets } from "../targets/resolve.ts";
@@ -18,6 +24,8 @@ export interface TrialOptions {
   readonly pod?: string | undefined;
   readonly address?: string | undefined;
   readonly clock: Clock;
+  /** What this service may reach, and the secrets that it has. Default: no secrets. */
+  readonly access?: ScrapeAccess | undefined;
   /** Of this program, for the User-Agent. */
   readonly version: string;
 }
@@ -70,12 +78,18 @@ export async function tryMetric(options: TrialOptions): Promise<TrialResult> {
     const failed = { ...emptyReading, error: { message: error.message } };
     return { ...base, ...failed, ok: false, request: { method: metric.method, url: "" }, bodyBytes: 0, note: "" };
   }
-  const fetched = await fetchOnce(request, options.clock);
+  const fetched = await fetchOnce(request, options);
   const shown = { ...base, request: { method: request.method, url: request.origin + request.path } };
   const { outcome, durationMs } = fetched;
   if (!outcome.ok) {
-    const { status, reason } = outcome;
-    const note = status === 0 ? unreachedNote : "";
+    const { status, reason, refused } = outcome;
+    const note = refused === "secret"
+      ? secretNote
+      : refused !== undefined
+      ? refusedNote
+      : status === 0
+      ? unreachedNote
+      : "";
     return { ...shown, ...emptyReading, ok: false, status, durationMs, bodyBytes: 0, error: { message: reason }, note };
   }
   const { body, contentType } = outcome;
@@ -89,10 +103,13 @@ export async function tryMetric(options: TrialOptions): Promise<TrialResult> {
 
 const unreachedNote = "this service made the request itself; a collector runs in the namespace's own network, "
   + "and may reach what the service does not";
+const secretNote = "this service made the request itself, and has no such secret; it may exist at the namespace's "
+  + "collectors only, and the metric work there";
+const refusedNote = "this service refused the request; the collectors have settings of their own for what they allow";
 const opaqueNote = "the metric is opaque: its text is handed on as it is, and not looked into";
 
-async function fetchOnce(request: ScrapeRequest, clock: Clock) {
-  const fetcher = makeFetcher(request, request.timeoutMs, clock);
+async function fetchOnce(request: ScrapeRequest, { clock, access }: Pick<TrialOptions, "clock" | "access">) {
+  const fetcher = makeFetcher(request, request.timeoutMs, clock, access);
   try {
     const begunMs = clock.monotonicMs();
     const outcome = await fetcher.fetch();
@@ -110,8 +127,15 @@ function bounded(request: ScrapeRequest): ScrapeRequest {
   };
 }
 
-function collectionTarget({ address, pod, scheme, labels }: Target): CollectionTarget {
-  return { address, pod, labels: { ...labels }, ...(scheme === undefined ? {} : { scheme }) };
+function collectionTarget({ address, pod, scheme, uri, parameters, labels }: Target): CollectionTarget {
+  return {
+    address,
+    pod,
+    labels: { ...labels },
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(uri === undefined ? {} : { uri }),
+    ...(parameters === undefined ? {} : { parameters: { ...parameters } }),
+  };
 }
 
 function chooseTarget(

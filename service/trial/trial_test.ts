@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { parseAddress } from "../../core/runtime/system_net.ts";
+import { defaultAccess } from "../../core/scrape/mod.ts";
 import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../../core/scrape/testing/target_server.ts";
+import { Secret } from "../../core/secrets/secret.ts";
 import { emptySnapshot } from "../discovery/discovery.ts";
 import { Sources } from "../targets/sources.ts";
 import { metricOf, podOf } from "../testing/documents.ts";
@@ -103,7 +105,7 @@ test("a refusal is told with its status, and a body beyond the limit is cut off"
   const refused = await trialOf(server.address);
   assert.deepEqual([refused.status, refused.error?.message, refused.note], [503, "HTTP 503", ""]);
   const large = await trialOf(await serving("a 1\n".repeat(100)), { limits: { bodyBytes: 99 } });
-  assert.equal(large.error?.message, "body exceeds 99 bytes");
+  assert.match(large.error?.message ?? "", /^body exceeds 99 bytes, which is limits\.bodyBytes of 127/);
 });
 
 test("only what the metric's own targets resolve to is scraped", async () => {
@@ -124,10 +126,35 @@ test("only what the metric's own targets resolve to is scraped", async () => {
   assert.match(metadata.error?.message ?? "", /169\.254\.169\.254 is denied/);
 });
 
-test("what a collector cannot do yet fails a trial too, and an opaque text is not looked into", async () => {
+test("a secret that this service lacks is said to exist at the collectors, perhaps", async () => {
+  const address = await serving("a 1\n");
+  const result = await trialOf(address, { auth: { bearer: "file:token" } });
+  assert.equal(result.error?.message, 'Cannot use secret "file:token": there are no secrets here');
+  assert.match(result.note, /may exist at the namespace's collectors only/);
+  const proxied = await trialOf(address, { proxyUrl: "http://127.0.0.1:3128" });
+  assert.match(proxied.error?.message ?? "", /proxy .* is not among those/);
+  assert.match(proxied.note, /the collectors have settings of their own/);
+});
+
+test("a trial uses the service's secrets and shows none of them", async () => {
+  const canary = "canary-4c1d";
+  let seen = "";
+  const server = await serveTarget((request, response) => {
+    seen = request.headers.authorization ?? "";
+    response.writeHead(401).end();
+  });
+  opened.push(server);
+  const secrets = { read: () => Promise.resolve(new Secret(canary)) };
+  const result = await trialOf(server.address, { auth: { bearer: "file:t" } }, {
+    access: { ...defaultAccess, secrets },
+  });
+  assert.equal(seen, `Bearer ${canary}`);
+  assert.equal(result.error?.message, "HTTP 401");
+  assert.ok(!JSON.stringify(result).includes(canary));
+});
+
+test("an opaque text is not looked into", async () => {
   const address = await serving("whatever it says");
-  const unable = await trialOf(address, { scheme: "https" });
-  assert.equal(unable.error?.message, "https is not supported yet");
   const opaque = await trialOf(address, { metricType: "" });
   assert.deepEqual([opaque.ok, opaque.samples, opaque.bodyBytes], [true, 0, 16]);
   assert.match(opaque.note, /opaque/);

@@ -36,7 +36,8 @@ export async function unusedAddress(): Promise<string> {
   return server.address;
 }
 
-async function listen(server: net.Server): Promise<TestServer> {
+/** Listens on a free port of loopback. */
+export async function listen(server: net.Server): Promise<TestServer> {
   const open = new Set<net.Socket>();
   let accepted = 0;
   server.on("connection", (socket: net.Socket) => {
