@@ -8,6 +8,7 @@ import { serveHttp } from "../core/runtime/http.ts";
 import { inBackground } from "../core/runtime/process.ts";
 import { formatAddress } from "../core/runtime/system_net.ts";
 import { registerTlsMetrics, type TlsFiles } from "../core/runtime/tls_files.ts";
+import type { ScrapeAccess } from "../core/scrape/mod.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
 import { collectorRecord, RateMeter } from "./announce.ts";
@@ -15,6 +16,8 @@ import { collectorApp } from "./app.ts";
 import { type Assignment, AssignmentKeeper, LastGood } from "./assignment/mod.ts";
 import { type CollectorMetrics, makeCollectorMetrics } from "./collector_metrics.ts";
 import { openDataFolder } from "./data_folder.ts";
+import { Departures } from "./departures.ts";
+import { guardedFetchers } from "./guarded_fetcher.ts";
 import { Late, lateAddresses } from "./late.ts";
 import { concurrencyMaxDefault, ScheduleLoop } from "./schedule/mod.ts";
 import { makeScraper, ShapeCache } from "./scrape/mod.ts";
@@ -40,6 +43,8 @@ export interface CollectorOptions {
   readonly spoolMemoryBytes?: number;
   /** Bytes of disk for it, below `data`; 0: none. Default 1 GiB. */
   readonly spoolDiskBytes?: number;
+  /** What definitions may reach. Default: no secrets, no proxies, no address that is denied by default. */
+  readonly access?: ScrapeAccess;
   readonly version: string;
   /** Opens the store, or the way to the services. */
   readonly open: () => Promise<Surroundings>;
@@ -86,6 +91,8 @@ async function openSpoolDisk(
     const records = disk.runs.reduce((sum, run) => sum + run.records, 0);
     if (records > 0) log.info({ records, starts: disk.runs.length }, "records of earlier starts are in the spool");
     if (disk.badFiles > 0) log.error({ files: disk.badFiles, folder }, "files of the spool cannot be read: see *.bad");
+    // Records of a commit that was cut off were never made, unless damage only looks like that.
+    if (disk.cutBytes > 0) log.warn({ bytes: disk.cutBytes }, "the end of the spool was cut off, and is passed over");
     return disk;
   } catch (error) {
     log.error({ err: error, folder }, "cannot open the spool on disk; what is not acknowledged is in memory only");
@@ -115,14 +122,23 @@ export class Collector {
     const { clock } = env;
     const { cluster: clusterId, namespace, name } = identity;
     const cache = new ShapeCache();
+    const makeFetcher = guardedFetchers(options.access, this.#metricsRegistry);
     this.#sampleRate = new RateMeter(clock);
     this.#surroundings = new Late(options.open, clock, log);
     this.#table = new TargetTable({
       place: identity,
       epoch,
-      makeScraper: (target, metric, place) =>
-        makeScraper(target, metric, place, { clock, cache, outbox: this.#sender, log, version: options.version }),
+      makeScraper: (target, metric, place, predecessor) =>
+        makeScraper(
+          target,
+          metric,
+          place,
+          { clock, cache, outbox: this.#sender, log, version: options.version, makeFetcher },
+          predecessor,
+        ),
       onDuplicate: (key) => log.warn({ target: key }, "the collection lists a target twice; the first one counts"),
+      departures: new Departures(clock, (series) => this.#metrics.ended(series)),
+      nowMs: () => clock.wallMs(),
     });
     this.#schedule = new ScheduleLoop({
       clock,

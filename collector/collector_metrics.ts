@@ -8,6 +8,8 @@ const prefix = "bcs_metric_collector";
 export interface CollectorMetrics {
   /** Counts a scrape that has ended. */
   scraped(result: ScrapeResult): void;
+  /** Counts the series that ended with their target. */
+  ended(series: number): void;
   /** Notes how late a scrape started. */
   started(latenessMs: number): void;
   /** Counts a scrape that failed for a defect of ours. */
@@ -29,8 +31,18 @@ export function makeCollectorMetrics(
   const counter = <Label extends string = string>(name: string, help: string, ...labelNames: Label[]) =>
     new Counter<Label>({ name: `${prefix}_${name}`, help, labelNames, registers });
   const scrapes = counter("scrapes_total", "Scrapes that have ended.", "outcome");
+  for (const outcome of ["up", "down", "broken"]) scrapes.inc({ outcome }, 0);
   const samples = counter("scraped_samples_total", "Samples that targets exposed.");
   const duplicates = counter("duplicate_samples_total", "Samples dropped because their series came twice.");
+  const native = counter(
+    "native_histograms_not_carried_total",
+    "Native histograms that targets exposed, of which only the classic part is carried.",
+  );
+  const stale = counter(
+    "stale_series_total",
+    "Series marked stale: vanished, or with a failed scrape or their target.",
+  );
+  const limits = counter("limit_exceeded_total", "Scrapes that failed since they exceed a limit.", "metric", "limit");
   const bodyBytes = counter("scraped_body_bytes_total", "Bytes of the targets' bodies, decompressed.");
   const duration = new Histogram({
     name: `${prefix}_scrape_duration_seconds`,
@@ -50,9 +62,13 @@ export function makeCollectorMetrics(
       scrapes.inc({ outcome: result.health });
       samples.inc(result.samples);
       duplicates.inc(result.duplicates);
+      native.inc(result.nativeHistograms);
+      stale.inc(result.seriesStale);
+      if (result.limit !== null) limits.inc({ metric: result.limit.metric, limit: result.limit.name });
       bodyBytes.inc(result.bodyBytes);
       duration.observe(result.durationMs / 1000);
     },
+    ended: (series) => stale.inc(series),
     started: (latenessMs) => lateness.observe(latenessMs / 1000),
     broken: () => scrapes.inc({ outcome: "broken" }),
   };

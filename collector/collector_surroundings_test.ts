@@ -88,7 +88,8 @@ test("its own metrics, health and readiness are served", async () => {
   await eventually(() => get(collector, "/readyz"), ({ status }) => status === 200);
   const { text } = await eventually(
     () => get(collector, "/metrics"),
-    (metrics) => /scrapes_total\{outcome="up"/.test(metrics.text) && /scrapes_total\{outcome="down"/.test(metrics.text),
+    (metrics) =>
+      ["up", "down"].every((health) => new RegExp(`_targets\\{health="${health}",[^}]*\\} 1$`, "m").test(metrics.text)),
   );
   const names = [
     "scraped_samples_total",

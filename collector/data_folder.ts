@@ -22,10 +22,32 @@ export async function openDataFolder(
     const last = await readEpoch(join(folder, epochFile), env);
     const now = BigInt(Math.floor(env.clock.wallMs()));
     const epoch = now > last ? now : last + 1n;
-    await writeAtomically(env, folder, epochFile, new TextEncoder().encode(`${epoch}\n`));
+    await writeEpoch(folder, epoch, env);
     return { epoch };
   } catch (error) {
     throw new UserError(`Cannot use "${folder}" as the data folder: ${adviceFor(error)}`, { cause: error });
+  }
+}
+
+/**
+ * A full disk has no room for a second file, but the number's own place is taken already: there it is written over, or
+ * a collector that has to start again would not scrape until there is room. Digits that a power cut leaves of both
+ * numbers are no danger before the clock goes back as well.
+ */
+async function writeEpoch(folder: string, epoch: bigint, env: Pick<Env, "fs" | "random">): Promise<void> {
+  const bytes = new TextEncoder().encode(`${epoch}\n`);
+  try {
+    await writeAtomically(env, folder, epochFile, bytes);
+  } catch (error) {
+    const path = join(folder, epochFile);
+    if (errorCode(error) !== "ENOSPC" || (await env.fs.stat(path))?.bytes !== bytes.length) throw error;
+    const file = await env.fs.open(path, "create");
+    try {
+      await file.write(bytes, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }
 

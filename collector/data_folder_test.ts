@@ -27,6 +27,19 @@ test("a number that was returned is on disk, whatever happens then", async () =>
   assert.ok(second.epoch > first.epoch);
 });
 
+test("on a full disk a start has its number all the same, unless it is the first", async () => {
+  const env = memoryEnv();
+  const first = await openDataFolder("/data", env);
+  env.fs.capacityBytes = env.fs.usedBytes();
+  const second = await openDataFolder("/data", env);
+  assert.ok(second.epoch > first.epoch);
+  const third = await openDataFolder("/data", { ...env, fs: env.fs.crash("drop") });
+  assert.ok(third.epoch > second.epoch);
+  const empty = memoryEnv();
+  empty.fs.capacityBytes = 0;
+  await assert.rejects(openDataFolder("/data", empty), /the disk is full/);
+});
+
 test("a folder that cannot be used is named in one line that says what to do", async () => {
   const failing = (code: string) => {
     const env = memoryEnv();

@@ -80,7 +80,7 @@ test("exporters are reported as soon as the registry is known, unless nobody wan
     },
   });
   await settled();
-  assert.deepEqual(reported, [[{ address: "10.0.0.1:7071", load: 2 }]]);
+  assert.deepEqual(reported, [[{ address: "10.0.0.1:7071", load: 3 }]]);
   assert.deepEqual(cancelled, []);
   unsubscribe();
 });

@@ -6,6 +6,7 @@ import { aborted, runUntilSignal } from "../core/runtime/process.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { parseAddress } from "../core/runtime/system_net.ts";
 import { TlsFiles } from "../core/runtime/tls_files.ts";
+import { accessOf, accessOptions, variableOption } from "../core/scrape/access_options.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { placeProblem } from "../core/store/store_place.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
@@ -94,6 +95,8 @@ const optionDefinitions = {
     help: "shown to the exporter and to services; or env:NAME, or file:PATH",
     schema: z.string().default(""),
   },
+  ...accessOptions,
+  ...variableOption,
   logLevel: logLevelOption,
 } as const;
 
@@ -118,7 +121,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const identity = { cluster, namespace, name };
     const { clock } = systemEnv;
     const secret = await openToken(values.token, process.env, { fs: systemEnv.fs, clock, log });
-    const token = secret.current();
+    const token = () => secret.current();
     const files = await openTls(values, log);
     const open = values.configSource === "http"
       ? () =>
@@ -134,9 +137,10 @@ export async function main(argv: readonly string[]): Promise<number> {
         http: parseAddress(values.http),
         exporter: values.exporter ?? "",
         frequencyMinSeconds: values.frequencyMin,
-        token: () => secret.current(),
+        token,
         spoolMemoryBytes: values.spoolMemory,
         spoolDiskBytes: values.spoolDisk,
+        access: accessOf(values, identity, { env: systemEnv, environment: process.env, log }),
         ...files === null ? {} : { exporterTls: { files, serverName: values.exporterServerName } },
         version,
         open,

@@ -50,7 +50,8 @@ export function serviceSurroundings(
     readonly services: readonly string[];
     /** Those whose targets are wanted; empty for all. */
     readonly applications: readonly string[];
-    readonly token: string;
+    /** A function is asked for each request. */
+    readonly token: string | (() => string);
     readonly identity: CollectorIdentity;
     readonly env: Pick<Env, "clock" | "random">;
     readonly log: Logger;

@@ -1,13 +1,16 @@
 import type { CollectionMetric, CollectionTarget } from "../core/config/schema.ts";
 import type { TargetStatus } from "../core/registry/status.ts";
 import type { Assignment } from "./assignment/mod.ts";
+import type { Departures } from "./departures.ts";
 import { identityKey, type ScheduledTarget, type TargetIdentity } from "./schedule/mod.ts";
-import type { ScrapeResult, TargetScraper } from "./scrape/mod.ts";
+import type { LiveSeries, ScrapeResult, TargetScraper } from "./scrape/mod.ts";
 
 export type MakeScraper = (
   identity: TargetIdentity,
   metric: CollectionMetric,
   target: CollectionTarget,
+  /** What the scraper before this one had, if there was one. */
+  predecessor: () => LiveSeries | null,
 ) => TargetScraper;
 
 interface Entry {
@@ -16,6 +19,9 @@ interface Entry {
   /** That of the metric alone. */
   readonly metricSignature: string;
   readonly scraper: TargetScraper;
+  readonly frequencyMs: number;
+  /** From when on another collector has the target; null for never. */
+  untilMs: number | null;
   status: TargetStatus;
   isScraping: boolean;
   /** No longer in the table: its scraper is closed as soon as no scrape runs. */
@@ -29,6 +35,10 @@ export interface TargetTableOptions {
   readonly makeScraper: MakeScraper;
   /** Told of a target that an assignment lists twice; the first one counts. */
   readonly onDuplicate: (key: string) => void;
+  /** Where targets go that are assigned to nobody here any more; null leaves their series as they are. */
+  readonly departures: Departures | null;
+  /** Unix milliseconds. */
+  readonly nowMs: () => number;
 }
 
 /** The targets of the assignment in force, each with its scraper and how it fares. */
@@ -72,7 +82,11 @@ export class TargetTable {
     const before = this.#entries;
     this.#entries = entries;
     this.#generation = assignment?.generation ?? null;
-    for (const [key, entry] of before) if (entries.get(key) !== entry) retire(entry);
+    for (const [key, entry] of before) {
+      if (entries.get(key) === entry) continue;
+      retire(entry);
+      if (!entries.has(key)) this.#depart(key, entry);
+    }
     return scheduled;
   }
 
@@ -101,10 +115,17 @@ export class TargetTable {
     return counts;
   }
 
-  /** Closes every scraper at once; scrapes under way come to nothing. */
+  /** Closes every scraper at once; scrapes under way come to nothing, and no series ends. */
   close(): void {
+    this.#options.departures?.close();
     for (const entry of this.#entries.values()) entry.scraper.close();
     this.#entries.clear();
+  }
+
+  /** One that moved to another collector is scraped there: its series go on. */
+  #depart(key: string, { scraper, frequencyMs, untilMs, isScraping }: Entry): void {
+    const hasMoved = untilMs !== null && untilMs <= this.#options.nowMs();
+    if (!hasMoved && (isScraping || scraper.live() !== null)) this.#options.departures?.add(key, scraper, frequencyMs);
   }
 
   /**
@@ -129,13 +150,24 @@ export class TargetTable {
     metricSignature: string,
   ): Entry {
     // From when and until when it is ours is the schedule's business.
-    const { fromMs: _from, untilMs: _until, addedIn: _addedIn, ...rest } = target;
+    const { fromMs: _from, untilMs = null, addedIn: _addedIn, ...rest } = target;
     const signature = metricSignature + JSON.stringify(rest);
     const known = this.#entries.get(key);
-    if (known?.signature === signature) return known;
-    const scraper = this.#options.makeScraper(identity, metric, target);
-    const status = known?.status ?? unknownStatus(identity);
-    return { signature, metricSignature, scraper, status, isScraping: false, isRetired: false };
+    if (known?.signature === signature) {
+      known.untilMs = untilMs;
+      return known;
+    }
+    const predecessor = known === undefined ? this.#options.departures?.take(key) : () => known.scraper.live();
+    return {
+      signature,
+      metricSignature,
+      scraper: this.#options.makeScraper(identity, metric, target, predecessor ?? (() => null)),
+      frequencyMs: metric.frequency * 1000,
+      untilMs,
+      status: known?.status ?? unknownStatus(identity),
+      isScraping: false,
+      isRetired: false,
+    };
   }
 }
 

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CollectionTarget } from "../core/config/schema.ts";
-import type { ScrapeResult, TargetScraper } from "./scrape/mod.ts";
+import { encodeBlock, encodeTarget } from "../core/protocol/shape.ts";
+import { Departures } from "./departures.ts";
+import type { LiveSeries, ScrapeResult, TargetScraper } from "./scrape/mod.ts";
 import { TargetTable } from "./target_table.ts";
 import { testMetric } from "./testing/collections.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
 
 const upResult: ScrapeResult = {
   health: "up",
@@ -12,7 +15,10 @@ const upResult: ScrapeResult = {
   durationMs: 5,
   samples: 7,
   duplicates: 0,
+  nativeHistograms: 0,
   seriesAdded: 7,
+  seriesStale: 0,
+  limit: null,
   bodyBytes: 70,
   sequence: 3,
 };
@@ -20,11 +26,24 @@ const upResult: ScrapeResult = {
 class FakeScraper implements TargetScraper {
   readonly pending: PromiseWithResolvers<ScrapeResult | null>[] = [];
   closed = false;
+  ended = false;
+  had: LiveSeries | null = null;
+  /** What the scraper before this one had. */
+  predecessor: () => LiveSeries | null = () => null;
 
   scrape(): Promise<ScrapeResult | null> {
     const pending = Promise.withResolvers<ScrapeResult | null>();
     this.pending.push(pending);
     return pending.promise;
+  }
+
+  live(): LiveSeries | null {
+    return this.had;
+  }
+
+  end(): number {
+    this.ended = true;
+    return 1;
   }
 
   close(): void {
@@ -35,17 +54,22 @@ class FakeScraper implements TargetScraper {
 function makeTable() {
   const scrapers: FakeScraper[] = [];
   const duplicates: string[] = [];
+  const clock = new ManualClock();
+  const departures = new Departures(clock, () => {});
   const table = new TargetTable({
     place: { cluster: "c", namespace: "shop" },
     epoch: 9n,
-    makeScraper: () => {
+    makeScraper: (_identity, _metric, _target, predecessor) => {
       const scraper = new FakeScraper();
+      scraper.predecessor = predecessor;
       scrapers.push(scraper);
       return scraper;
     },
     onDuplicate: (key) => duplicates.push(key),
+    departures,
+    nowMs: () => clock.wallMs(),
   });
-  return { table, scrapers, duplicates };
+  return { table, scrapers, duplicates, clock, departures };
 }
 
 function assignment(targets: readonly Partial<CollectionTarget>[], fields: Record<string, unknown> = {}) {
@@ -155,4 +179,71 @@ test("an unknown target is not scraped, and closing closes all", async () => {
   table.replace(assignment([a, b]));
   table.close();
   assert.deepEqual(scrapers.map((scraper) => scraper.closed), [true, true]);
+});
+
+/** What a scraper has after a scrape that began now. */
+function liveAt(startedMs: number): LiveSeries {
+  const synthetic = encodeBlock({ family: "", type: "unknown", help: "", unit: "" }, [{ name: "up", labels: [] }]);
+  return { target: encodeTarget(0, []), blocks: [], sampleTimesMs: null, synthetic, startedMs };
+}
+
+test("a removed target's series end two intervals and a tenth after its last scrape", () => {
+  const { table, scrapers, clock, departures } = makeTable();
+  table.replace(assignment([a, b]));
+  const [first, second] = scrapers;
+  assert.ok(first !== undefined && second !== undefined);
+  first.had = liveAt(clock.wallMs());
+  clock.advance(20_000);
+  table.replace(assignment([]));
+  assert.equal(departures.size, 1, "a target that was never scraped has no series");
+  clock.advance(42_999);
+  assert.equal(first.ended, false);
+  clock.advance(1);
+  assert.deepEqual([first.ended, second.ended, departures.size], [true, false, 0]);
+});
+
+test("a target that moved to another collector keeps its series", () => {
+  const { table, scrapers, clock } = makeTable();
+  table.replace(assignment([a]));
+  for (const scraper of scrapers) scraper.had = liveAt(clock.wallMs());
+  table.replace(assignment([{ ...a, untilMs: clock.wallMs() + 10_000 }]));
+  clock.advance(15_000);
+  table.replace(assignment([]));
+  clock.advance(1_000_000);
+  assert.deepEqual(scrapers.map(({ ended }) => ended), [false]);
+});
+
+test("a target that is removed before it would have moved is removed", () => {
+  const { table, scrapers, clock } = makeTable();
+  table.replace(assignment([{ ...a, untilMs: clock.wallMs() + 100_000 }]));
+  for (const scraper of scrapers) scraper.had = liveAt(clock.wallMs());
+  table.replace(assignment([]));
+  clock.advance(63_000);
+  assert.equal(scrapers[0]?.ended, true);
+});
+
+test("a target that comes back, or is defined anew, goes on with the series that it had", () => {
+  const { table, scrapers, clock } = makeTable();
+  table.replace(assignment([a]));
+  const had = liveAt(clock.wallMs());
+  for (const scraper of scrapers) scraper.had = had;
+  table.replace(assignment([]));
+  clock.advance(30_000);
+  table.replace(assignment([a]));
+  assert.equal(scrapers[1]?.predecessor(), had);
+  table.replace(assignment([a], { honorLabels: true }));
+  assert.equal(scrapers.length, 3);
+  assert.equal(scrapers[2]?.predecessor(), null, "the second one has not been asked what it had");
+  clock.advance(1_000_000);
+  assert.deepEqual(scrapers.map(({ ended }) => ended), [false, false, false]);
+});
+
+test("a table that is closed ends no series", () => {
+  const { table, scrapers, clock } = makeTable();
+  table.replace(assignment([a, b]));
+  for (const scraper of scrapers) scraper.had = liveAt(clock.wallMs());
+  table.replace(assignment([a]));
+  table.close();
+  clock.advance(1_000_000);
+  assert.deepEqual(scrapers.map(({ ended }) => ended), [false, false]);
 });

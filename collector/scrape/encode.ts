@@ -1,9 +1,11 @@
 import type { ScrapeLimits } from "../../core/config/schema.ts";
 import type { Exposition, Family } from "../../core/exposition/exposition.ts";
 import type { Block, EncodedShape, FamilyMetadata, Series } from "../../core/protocol/shape.ts";
-import { checkLabels, checkSamples, ScrapeRefusedError } from "../../core/scrape/limits.ts";
-import { seriesKey, settleLabels, type TargetLabels } from "../../core/scrape/target_labels.ts";
+import { checkSamples, ScrapeRefusedError } from "../../core/scrape/limits.ts";
+import { ScrapedSeries, type SeriesRules } from "../../core/scrape/scraped_series.ts";
+import { seriesKey, type TargetLabels } from "../../core/scrape/target_labels.ts";
 import { encodeFamily } from "./blocks.ts";
+import { seriesOnlyIn } from "./series_difference.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 import { syntheticSeries } from "./synthetic.ts";
 
@@ -14,6 +16,10 @@ export interface EncoderOptions {
   readonly honorLabels: boolean;
   readonly honorTimestamps: boolean;
   readonly limits: ScrapeLimits;
+  /** None by default. */
+  readonly metricRelabelings?: SeriesRules["metricRelabelings"];
+  /** The series that tell of the scrape itself, whose names no exposed one can take. */
+  readonly synthetic?: readonly Series[];
   readonly cache: ShapeCache;
 }
 
@@ -26,10 +32,26 @@ export interface EncodedExposition {
   readonly sampleTimesMs: Float64Array<ArrayBuffer> | null;
   /** Samples that were exposed, duplicates included. */
   readonly samplesScraped: number;
+  /** Those that relabelling left, duplicates included. */
+  readonly samplesPostRelabeling: number;
   /** Samples dropped because their series came before in the same exposition. */
   readonly duplicates: number;
   /** Series that the exposition before did not have. */
   readonly seriesAdded: number;
+}
+
+/** The series of one family as they are sent. */
+interface SettledFamily {
+  readonly series: readonly Series[];
+  /** Indices of the samples that are sent, or null for all. */
+  readonly kept: readonly number[] | null;
+  /** Whether `series` are those that were exposed. */
+  readonly asExposed: boolean;
+  /** Samples that relabelling dropped, and those dropped because their series came before. */
+  readonly dropped: number;
+  readonly duplicates: number;
+  /** The same family as it was before, when it is unchanged. */
+  readonly before: KnownFamily | null;
 }
 
 /** What is remembered of one family, so that it need not be encoded again while it exposes the same series. */
@@ -37,8 +59,9 @@ interface KnownFamily {
   readonly metadata: FamilyMetadata;
   /** The series as exposed, or null when they are those of `blocks`. */
   readonly exposed: readonly Series[] | null;
-  /** Indices of the samples that are sent, or null for all. */
   readonly kept: readonly number[] | null;
+  readonly dropped: number;
+  readonly duplicates: number;
   readonly blocks: readonly EncodedShape<Block>[];
 }
 
@@ -46,6 +69,7 @@ interface KnownExposition {
   readonly families: readonly KnownFamily[];
   readonly blocks: readonly EncodedShape<Block>[];
   readonly seriesCount: number;
+  readonly dropped: number;
   readonly duplicates: number;
 }
 
@@ -61,64 +85,102 @@ const sampleTimeMsMax = 253_402_300_799_999;
  */
 export class ExpositionEncoder {
   readonly #options: EncoderOptions;
-  #known: KnownExposition = { families: [], blocks: [], seriesCount: 0, duplicates: 0 };
+  readonly #series: ScrapedSeries;
+  readonly #syntheticKeys: readonly string[];
+  #known: KnownExposition = { families: [], blocks: [], seriesCount: 0, dropped: 0, duplicates: 0 };
+  #samplesPostRelabeling = 0;
 
   constructor(options: EncoderOptions) {
+    const { honorLabels, limits, metricRelabelings = [], labels, address, synthetic = syntheticSeries } = options;
     this.#options = options;
+    this.#series = new ScrapedSeries(
+      { honorLabels, limits, metricRelabelings: [...metricRelabelings] },
+      labels,
+      address,
+    );
+    this.#syntheticKeys = synthetic.map(seriesKey);
+  }
+
+  /** Of the last exposition, one that was refused for its number of samples included. */
+  get samplesPostRelabeling(): number {
+    return this.#samplesPostRelabeling;
   }
 
   /** @throws ScrapeRefusedError when it exceeds a limit; what was known before is still known then. */
   encode(exposition: Exposition): EncodedExposition {
-    const samplesScraped = exposition.families.reduce((sum, family) => sum + family.samples.length, 0);
-    checkSamples(samplesScraped, this.#options.limits, this.#options.address);
+    const samplesScraped = sum(exposition.families, (family) => family.samples.length);
+    this.#samplesPostRelabeling = samplesScraped;
     let seriesAdded = 0;
     let known = this.#known;
     if (isKnown(known, exposition)) {
       for (const block of known.blocks) this.#options.cache.use(block);
     } else {
       known = this.#learn(exposition);
-      seriesAdded = countAdded(this.#known, known);
+      seriesAdded = countAdded(this.#known.blocks, known.blocks);
     }
     const { values, sampleTimesMs } = this.#collect(known, exposition);
     this.#known = known;
-    return { blocks: known.blocks, values, sampleTimesMs, samplesScraped, duplicates: known.duplicates, seriesAdded };
+    const samplesPostRelabeling = samplesScraped - known.dropped;
+    this.#samplesPostRelabeling = samplesPostRelabeling;
+    const { blocks, duplicates } = known;
+    return { blocks, values, sampleTimesMs, samplesScraped, samplesPostRelabeling, duplicates, seriesAdded };
   }
 
+  /** Nothing is encoded, and so takes room among the shared blocks, before the limits are known to be kept. */
   #learn(exposition: Exposition): KnownExposition {
     const before = new Map(this.#known.families.map((family) => [family.metadata.family, family]));
-    const seen = new Set(syntheticSeries.map(seriesKey));
-    const families = exposition.families.map((family) => this.#learnFamily(family, before.get(family.family), seen));
-    const seriesCount = seen.size - syntheticSeries.length;
-    const samples = exposition.families.reduce((sum, family) => sum + family.samples.length, 0);
-    const blocks = families.flatMap((family) => family.blocks);
-    return { families, blocks, seriesCount, duplicates: samples - seriesCount };
+    const seen = new Set(this.#syntheticKeys);
+    const settled = exposition.families.map((family) => this.#settle(family, before.get(family.family), seen));
+    const dropped = sum(settled, (family) => family.dropped);
+    this.#samplesPostRelabeling -= dropped;
+    checkSamples(this.#samplesPostRelabeling, this.#options.limits, this.#options.address);
+    const families = exposition.families.map((family, index) =>
+      this.#encodeFamily(family, settled[index] as SettledFamily, before.get(family.family))
+    );
+    return {
+      families,
+      blocks: families.flatMap((family) => family.blocks),
+      seriesCount: seen.size - this.#syntheticKeys.length,
+      dropped,
+      duplicates: sum(settled, (family) => family.duplicates),
+    };
   }
 
-  #learnFamily(family: Family, before: KnownFamily | undefined, seen: Set<string>): KnownFamily {
-    const { labels, honorLabels, limits, address, cache } = this.#options;
-    const settled: Series[] = [];
+  #settle(family: Family, before: KnownFamily | undefined, seen: Set<string>): SettledFamily {
+    const unchanged = before === undefined ? null : settledAgain(before, family, seen);
+    if (unchanged !== null) return unchanged;
+    const series: Series[] = [];
     const kept: number[] = [];
     let asExposed = true;
+    let dropped = 0;
     family.samples.forEach((sample, index) => {
-      const series = { name: sample.name, labels: settleLabels(sample.labels, labels, honorLabels) };
-      checkLabels(series, labels, limits, address);
-      const key = seriesKey(series);
-      asExposed &&= series.labels === sample.labels && !seen.has(key);
+      const made = this.#series.make(sample);
+      asExposed &&= made === sample;
+      if (made === null) {
+        dropped++;
+        return;
+      }
+      this.#series.check(made);
+      const key = seriesKey(made);
       if (seen.has(key)) return;
       seen.add(key);
-      settled.push(series);
+      series.push({ name: made.name, labels: made.labels });
       kept.push(index);
     });
+    const duplicates = family.samples.length - dropped - kept.length;
+    asExposed &&= duplicates === 0;
+    return { series, kept: asExposed ? null : kept, asExposed, dropped, duplicates, before: null };
+  }
+
+  #encodeFamily(family: Family, settled: SettledFamily, before: KnownFamily | undefined): KnownFamily {
+    if (settled.before !== null) return settled.before;
+    const { series, kept, asExposed, dropped, duplicates } = settled;
     const { family: name, type, help, unit } = family;
     const metadata = { family: name, type, help, unit };
-    const reusable = before !== undefined && sameMetadata(before.metadata, family)
-      && blocksHold(before.blocks, settled);
-    return {
-      metadata,
-      exposed: asExposed ? null : family.samples.map((sample) => ({ name: sample.name, labels: sample.labels })),
-      kept: asExposed ? null : kept,
-      blocks: reusable ? before.blocks : encodeFamily(metadata, settled, cache),
-    };
+    const reusable = before !== undefined && sameMetadata(before.metadata, family) && blocksHold(before.blocks, series);
+    const exposed = asExposed ? null : family.samples.map((sample) => ({ name: sample.name, labels: sample.labels }));
+    const blocks = reusable ? before.blocks : encodeFamily(metadata, series, this.#options.cache);
+    return { metadata, exposed, kept, dropped, duplicates, blocks };
   }
 
   /** Gathers the values, and the explicit times if they count, of the samples that are sent. */
@@ -144,13 +206,21 @@ export class ExpositionEncoder {
 
 function isKnown(known: KnownExposition, exposition: Exposition): boolean {
   if (known.families.length !== exposition.families.length) return false;
-  return exposition.families.every((family, index) => {
-    const before = known.families[index];
-    if (before === undefined || !sameMetadata(before.metadata, family)) return false;
-    return before.exposed === null
-      ? blocksHold(before.blocks, family.samples)
-      : sameList(before.exposed, family.samples);
-  });
+  return exposition.families.every((family, index) => isSameFamily(known.families[index], family));
+}
+
+function isSameFamily(before: KnownFamily | undefined, family: Family): boolean {
+  if (before === undefined || !sameMetadata(before.metadata, family)) return false;
+  return before.exposed === null ? blocksHold(before.blocks, family.samples) : sameList(before.exposed, family.samples);
+}
+
+/** A family that exposes what it did before comes out as before, unless a series of it now comes twice, or did. */
+function settledAgain(before: KnownFamily, family: Family, seen: Set<string>): SettledFamily | null {
+  if (before.duplicates > 0 || !isSameFamily(before, family)) return null;
+  const keys = before.blocks.flatMap(({ shape }) => shape.series.map(seriesKey));
+  if (keys.some((key) => seen.has(key))) return null;
+  for (const key of keys) seen.add(key);
+  return { ...before, series: [], asExposed: before.exposed === null, before };
 }
 
 function sameMetadata(a: FamilyMetadata, b: FamilyMetadata): boolean {
@@ -180,13 +250,12 @@ function sameSeries(a: Series, b: Series | undefined): boolean {
   return true;
 }
 
-function countAdded(before: KnownExposition, now: KnownExposition): number {
-  if (before.seriesCount === 0) return now.seriesCount;
-  const keys = new Set<string>();
-  for (const block of before.blocks) for (const series of block.shape.series) keys.add(seriesKey(series));
-  let added = 0;
-  for (const block of now.blocks) for (const series of block.shape.series) if (!keys.has(seriesKey(series))) added++;
-  return added;
+function countAdded(before: readonly EncodedShape<Block>[], now: readonly EncodedShape<Block>[]): number {
+  return sum(seriesOnlyIn(now, before), ({ series }) => series.length);
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }
 
 function checkedTime(timestampMs: number, name: string): number {

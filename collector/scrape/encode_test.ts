@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
@@ -5,7 +6,7 @@ import { targetLabels } from "../../core/scrape/target_labels.ts";
 import { testMetric } from "../testing/collections.ts";
 import { exposition } from "../testing/expositions.ts";
 import { blockCharsMax, blockSeriesMax } from "./blocks.ts";
-import { type EncodedExposition, ExpositionEncoder } from "./encode.ts";
+import { type EncodedExposition, type EncoderOptions, ExpositionEncoder } from "./encode.ts";
 import { ShapeCache } from "./shape_cache.ts";
 
 interface Options {
@@ -14,6 +15,7 @@ interface Options {
   readonly honorTimestamps?: boolean;
   readonly limits?: Record<string, number>;
   readonly cache?: ShapeCache;
+  readonly metricRelabelings?: EncoderOptions["metricRelabelings"];
 }
 
 function encoder(options: Options = {}): ExpositionEncoder {
@@ -26,6 +28,7 @@ function encoder(options: Options = {}): ExpositionEncoder {
     honorLabels,
     honorTimestamps,
     limits,
+    metricRelabelings: options.metricRelabelings ?? [],
     cache,
   });
 }
@@ -169,4 +172,30 @@ test("a series too long for any frame is refused", () => {
 test("an empty exposition has no blocks", () => {
   const encoded = encoder().encode(exposition("# TYPE a counter\n"));
   assert.deepEqual([encoded.blocks.length, encoded.values.length, encoded.samplesScraped], [0, 0, 0]);
+});
+
+test("what is encoded after any other exposition is what a new encoder makes of it", () => {
+  const label = fc.constantFrom("", '{a="1"}', '{a="2"}', '{pod="x"}', '{exported_pod="x"}', '{drop="1"}');
+  const line = fc.tuple(fc.constantFrom("a", "b", "old", "up"), label).map(([name, labels]) => `${name}${labels} 1\n`);
+  const text = fc.array(line, { maxLength: 8 }).map((all) => all.toSorted().join(""));
+  const metricRelabelings = testMetric({
+    metricRelabelings: [
+      { sourceLabels: ["drop"], regex: "1", action: "drop" },
+      { sourceLabels: ["__name__"], regex: "old", targetLabel: "__name__", replacement: "a" },
+    ],
+  }).metricRelabelings;
+  const make = () => encoder({ metricRelabelings });
+  fc.assert(fc.property(fc.array(text, { minLength: 2, maxLength: 5 }), (texts) => {
+    const old = make();
+    for (const one of texts) {
+      const got = old.encode(exposition(one));
+      const want = make().encode(exposition(one));
+      assert.deepEqual(lines(got), lines(want));
+      assert.deepEqual(
+        [got.samplesScraped, got.samplesPostRelabeling, got.duplicates],
+        [want.samplesScraped, want.samplesPostRelabeling, want.duplicates],
+      );
+      assert.deepEqual(got.blocks.map(({ shape }) => shape.id), want.blocks.map(({ shape }) => shape.id));
+    }
+  }));
 });

@@ -4,7 +4,8 @@ import { type Block, type EncodedShape, encodeLayout, type Layout, type Target }
 import type { OutboundRecord } from "../send/outbox.ts";
 import type { EncodedExposition } from "./encode.ts";
 import type { ShapeCache } from "./shape_cache.ts";
-import { type ScrapeReport, syntheticBlock, syntheticValues } from "./synthetic.ts";
+import { staleValues } from "./stale_values.ts";
+import { type ScrapeReport, type SyntheticSeries, usualSynthetic } from "./synthetic.ts";
 
 /**
  * Most samples of one record. With a value and an explicit time each it stays below a frame's 16 MiB; a larger
@@ -12,21 +13,44 @@ import { type ScrapeReport, syntheticBlock, syntheticValues } from "./synthetic.
  */
 export const recordSamplesMax = 800_000;
 
-const syntheticCount = syntheticBlock.shape.series.length;
-const syntheticLayout = encodeLayout([syntheticBlock.shape.id]);
-
 /** Makes the records of one target's scrapes. */
 export class RecordMaker {
   readonly #target: EncodedShape<Target>;
   readonly #cache: ShapeCache;
   readonly #samplesMax: number;
+  readonly #synthetic: SyntheticSeries;
+  readonly #syntheticLayout: EncodedShape<Layout>;
   /** Layouts of the last scrape, by part, so that an unchanged one is not hashed again. */
   #layouts: EncodedShape<Layout>[] = [];
 
-  constructor(target: EncodedShape<Target>, cache: ShapeCache, samplesMax = recordSamplesMax) {
+  constructor(
+    target: EncodedShape<Target>,
+    cache: ShapeCache,
+    samplesMax = recordSamplesMax,
+    synthetic: SyntheticSeries = usualSynthetic,
+  ) {
     this.#target = target;
     this.#cache = cache;
     this.#samplesMax = samplesMax;
+    this.#synthetic = synthetic;
+    this.#syntheticLayout = cache.intern(encodeLayout([synthetic.block.shape.id]));
+  }
+
+  get target(): EncodedShape<Target> {
+    return this.#target;
+  }
+
+  get synthetic(): EncodedShape<Block> {
+    return this.#synthetic.block;
+  }
+
+  /** The records that mark all series of these blocks stale; none for no blocks. */
+  makeStale(timestampMs: number, blocks: readonly EncodedShape<Block>[], target = this.#target): OutboundRecord[] {
+    if (blocks.length === 0) return [];
+    return this.#parts(blocks).map((part) => {
+      const layout = this.#cache.intern(encodeLayout(part.map((block) => block.shape.id)));
+      return this.#record(timestampMs, part, layout, staleValues(seriesOf(part)), null, target);
+    });
   }
 
   /**
@@ -34,9 +58,10 @@ export class RecordMaker {
    * @param timestampMs When the scrape began, in whole Unix milliseconds.
    */
   make(timestampMs: number, exposed: EncodedExposition | null, report: ScrapeReport): OutboundRecord[] {
-    const synthetic = syntheticValues(report);
+    const synthetic = this.#synthetic.values(report);
+    const { block } = this.#synthetic;
     if (exposed === null || exposed.values.length === 0) {
-      return [this.#record(timestampMs, [syntheticBlock], syntheticLayout, Float64Array.from(synthetic), null)];
+      return [this.#record(timestampMs, [block], this.#syntheticLayout, Float64Array.from(synthetic), null)];
     }
     const records: OutboundRecord[] = [];
     let from = 0;
@@ -46,9 +71,9 @@ export class RecordMaker {
       const values = isLast ? joined(exposed.values.subarray(from), synthetic) : exposed.values.slice(from, until);
       const times = exposed.sampleTimesMs;
       const timesHere = times === null ? null : isLast
-        ? joined(times.subarray(from), Array.from({ length: syntheticCount }, () => NaN))
+        ? joined(times.subarray(from), synthetic.map(() => NaN))
         : times.slice(from, until);
-      const blocks = isLast ? [...part, syntheticBlock] : part;
+      const blocks = isLast ? [...part, block] : part;
       records.push(this.#record(timestampMs, blocks, this.#layout(index, blocks), values, timesHere));
       from = until;
     }
@@ -62,7 +87,7 @@ export class RecordMaker {
     const parts = [part];
     for (const block of blocks) {
       const series = block.shape.series.length;
-      if (part.length > 0 && count + series > this.#samplesMax - syntheticCount) {
+      if (part.length > 0 && count + series > this.#samplesMax - this.#synthetic.block.shape.series.length) {
         parts.push(part = []);
         count = 0;
       }
@@ -93,14 +118,15 @@ export class RecordMaker {
     layout: EncodedShape<Layout>,
     values: Float64Array<ArrayBuffer>,
     sampleTimesMs: Float64Array<ArrayBuffer> | null,
+    target = this.#target,
   ): OutboundRecord {
-    const targetId = this.#target.shape.id;
+    const targetId = target.shape.id;
     const scrape = { targetId, layoutId: layout.shape.id, timestampMs, values, sampleTimesMs };
     return {
       frameType: FrameType.scrapes,
       id: 0n,
       body: encodeScrapes([scrape]),
-      shapes: [this.#target, ...blocks, layout],
+      shapes: [target, ...blocks, layout],
       samples: values.length,
       timestampMs,
     };

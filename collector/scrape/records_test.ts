@@ -10,7 +10,7 @@ import { RecordMaker } from "./records.ts";
 import { ShapeCache } from "./shape_cache.ts";
 
 const identity = { cluster: "c", namespace: "shop", metric: "cart", address: "10.0.0.7:9100", pod: "" };
-const report = { up: true, durationMs: 250, samplesScraped: 3, samplesPostRelabeling: 3, seriesAdded: 3 };
+const report = { up: true, durationMs: 250, samplesScraped: 3, samplesPostRelabeling: 3, seriesAdded: 3, bodyBytes: 0 };
 const target = encodeTarget(0, [{ name: "instance", value: identity.address }]);
 
 function encode(text: string, cache = new ShapeCache()) {

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { FrameType } from "../../core/protocol/frame.ts";
+import { decodeScrapes } from "../../core/protocol/scrapes.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../../core/scrape/testing/target_server.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
+import type { OutboundRecord } from "../send/outbox.ts";
 import { testMetric, testTarget } from "../testing/collections.ts";
 import { readRecords } from "../testing/expositions.ts";
 import { FakeOutbox } from "../testing/fake_outbox.ts";
@@ -20,7 +22,12 @@ const outbox = new FakeOutbox();
 const cache = new ShapeCache();
 const text = { "content-type": "text/plain; version=0.0.4" };
 
-function scraperOf(address: string, fields: Record<string, unknown> = {}, pod = ""): TargetScraper {
+function scraperOf(
+  address: string,
+  fields: Record<string, unknown> = {},
+  pod = "",
+  before?: TargetScraper,
+): TargetScraper {
   const metric = testMetric({ timeout: 5, frequency: 60, ...fields });
   const identity = { cluster: "BCS-K8S-00001", namespace: "shop", metric: metric.name, address, pod };
   const target = testTarget({ address, pod, labels: { app: "cart" } });
@@ -31,7 +38,7 @@ function scraperOf(address: string, fields: Record<string, unknown> = {}, pod = 
     outbox,
     log,
     version: "0.1.0",
-  });
+  }, () => before?.live() ?? null);
   opened.push(scraper);
   return scraper;
 }
@@ -96,15 +103,22 @@ test("a target that cannot be had is down with an exact reason", async () => {
     [silent, { timeout: 0.05 }, "timeout after 0.05 s (headers)"],
     [body("x", text, 503), {}, "HTTP 503"],
     [body("", { location: "/" }, 301), {}, "HTTP 301 (redirects are not followed)"],
-    [body("x".repeat(100)), { limits: { bodyBytes: 99 } }, "body exceeds 99 bytes"],
+    [
+      body("x".repeat(100)),
+      { limits: { bodyBytes: 99 } },
+      "body exceeds 99 bytes, which is limits.bodyBytes of ADDRESS",
+    ],
     [
       body(gzipSync(new Uint8Array(1_000_000)), { ...text, "content-encoding": "gzip" }),
       { limits: { bodyBytes: 10_000 } },
-      "body exceeds 10000 bytes",
+      "body exceeds 10000 bytes, which is limits.bodyBytes of ADDRESS",
     ],
     [body("<html>", { "content-type": "text/html" }), {}, 'content type "text/html" is none of metrics'],
   ];
-  for (const [address, fields, want] of cases) assert.equal(await reasonOf(scraperOf(await address, fields)), want);
+  for (const [pending, fields, want] of cases) {
+    const address = await pending;
+    assert.equal(await reasonOf(scraperOf(address, fields)), want.replace("ADDRESS", address));
+  }
 });
 
 test("nonsense is down with line and column, and nothing of it is sent", async () => {
@@ -135,15 +149,6 @@ test("OpenMetrics is read as such, timestamps in seconds", async () => {
   outbox.take();
   await scraperOf(address).scrape();
   assert.equal(readRecords(outbox.take())[0]?.timestampMs, 1_700_000_000_500);
-});
-
-test("what is not supported yet is down with its reason, without a request", async () => {
-  const server = await serveTarget((_request, response) => void response.end("a 1\n"));
-  opened.push(server);
-  const reason = await reasonOf(scraperOf(server.address, { metricRelabelings: [{}] }));
-  assert.equal(reason, "relabelings are not supported yet");
-  assert.equal(await reasonOf(scraperOf(server.address, { scheme: "https" })), "https is not supported yet");
-  assert.equal(server.accepted(), 0);
 });
 
 test("a target that comes back sends its series again, none of them new", async () => {
@@ -191,4 +196,177 @@ test("a scrape that is closed meanwhile sends nothing", async () => {
   scraper.close();
   assert.equal(await pending, null);
   assert.deepEqual(outbox.take(), []);
+});
+
+interface Moment {
+  readonly timestampMs: number;
+  readonly stale: readonly string[];
+  readonly sent: readonly string[];
+}
+
+/** One scrape: the names of the series with a value, and of those with the staleness marker, by its very bits. */
+async function momentOf(scraper: TargetScraper): Promise<Moment> {
+  outbox.take();
+  const result = await scraper.scrape();
+  assert.ok(result !== null);
+  return { timestampMs: result.startedMs, ...takeMarked() };
+}
+
+function takeMarked(): Pick<Moment, "stale" | "sent"> {
+  const stale: string[] = [];
+  const sent: string[] = [];
+  for (const { name, labels, marked } of readMarked(outbox.take())) {
+    const shown = `${name}${labels["x"] === undefined ? "" : `{x=${labels["x"]}}`}`;
+    if (marked) stale.push(shown);
+    else if (!synthetic.has(name)) sent.push(shown);
+  }
+  return { stale, sent };
+}
+
+/** The samples of records, with whether each is a staleness marker: only the bytes tell, a number loses the bits. */
+function readMarked(records: readonly OutboundRecord[]) {
+  const bits = records.flatMap((record) =>
+    decodeScrapes(record.body).flatMap((
+      { values },
+    ) => [...new BigUint64Array(values.buffer, values.byteOffset, values.length)])
+  );
+  return readRecords(records).map((sample, index) => ({ ...sample, marked: bits[index] === 0x7ff0_0000_0000_0002n }));
+}
+
+const synthetic = new Set([
+  "up",
+  "scrape_duration_seconds",
+  "scrape_samples_scraped",
+  "scrape_samples_post_metric_relabeling",
+  "scrape_series_added",
+]);
+
+/** A target whose body, and whether it answers at all, can be changed. */
+async function changing(first: string): Promise<{ readonly address: string; body: string | null }> {
+  const target = { address: "", body: first as string | null };
+  target.address = await serving(serveTarget((_request, response) => {
+    response.writeHead(target.body === null ? 500 : 200, text).end(target.body ?? "");
+  }));
+  return target;
+}
+
+test("a series that vanished is marked stale at the time of the scrape, once", async () => {
+  const target = await changing('a{x="1"} NaN\na{x="2"} 2\nb 3\n');
+  const scraper = scraperOf(target.address);
+  assert.deepEqual((await momentOf(scraper)).stale, []);
+  target.body = 'a{x="1"} 1\nc 3\n';
+  const moment = await momentOf(scraper);
+  assert.deepEqual(moment.stale, ["a{x=2}", "b"]);
+  assert.deepEqual(moment.sent, ["a{x=1}", "c"]);
+  assert.deepEqual((await momentOf(scraper)).stale, []);
+});
+
+test("every exposed series of a failed scrape is marked stale, once; the synthetic ones go on", async () => {
+  const target = await changing("a 1\nb 2\n");
+  const scraper = scraperOf(target.address);
+  await momentOf(scraper);
+  for (const broken of [null, "a 1\nb {\n"]) {
+    target.body = broken;
+    assert.deepEqual((await momentOf(scraper)).stale, ["a", "b"]);
+    assert.deepEqual((await momentOf(scraper)).stale, []);
+    target.body = "a 1\nb 2\n";
+    assert.deepEqual((await momentOf(scraper)).sent, ["a", "b"]);
+  }
+});
+
+test("series with explicit times are marked stale only if that is asked for, or their times are not honoured", async () => {
+  for (
+    const [fields, want] of [
+      [{}, ["b"]],
+      [{ trackTimestampsStaleness: true }, ["a", "b"]],
+      [{ honorTimestamps: false }, ["a", "b"]],
+    ] as const
+  ) {
+    const target = await changing("a 1 1700000000000\nb 2\n");
+    const scraper = scraperOf(target.address, fields);
+    await momentOf(scraper);
+    target.body = "c 1\n";
+    assert.deepEqual((await momentOf(scraper)).stale, want);
+  }
+});
+
+test("all series of a target that ended are marked stale, at the time of the scrape that did not come", async () => {
+  const target = await changing("a 1\n");
+  const scraper = scraperOf(target.address);
+  const { timestampMs } = await momentOf(scraper);
+  assert.equal(scraper.end(), 6);
+  const samples = readMarked(outbox.take());
+  assert.deepEqual(samples.map(({ name }) => name), ["a", ...synthetic]);
+  assert.ok(samples.every((sample) => sample.marked && sample.timestampMs === timestampMs + 60_000));
+  assert.equal(scraper.end(), 0);
+});
+
+test("a target that was closed without an end leaves its series alone", async () => {
+  const scraper = scraperOf((await changing("a 1\n")).address);
+  await momentOf(scraper);
+  scraper.close();
+  assert.deepEqual(outbox.take(), []);
+});
+
+test("under a new definition only what it does not have any more is marked stale", async () => {
+  const target = await changing('a 1\nb{x="1"} 2\n');
+  const before = scraperOf(target.address);
+  await momentOf(before);
+  const same = scraperOf(target.address, { metricRelabelings: [{ action: "labeldrop", regex: "x" }] }, "", before);
+  assert.deepEqual(await momentOf(same).then(({ stale, sent }) => [stale, sent]), [["b{x=1}"], ["a", "b"]]);
+  const other = scraperOf(target.address, { constLabels: { team: "trade" } }, "", same);
+  assert.deepEqual((await momentOf(other)).stale, ["a", "b", ...synthetic]);
+});
+
+test("metric relabelling drops and renames series, and the synthetic ones tell of it", async () => {
+  const target = await changing('a{x="1"} 1\na{x="2"} 2\nb 3\n');
+  const scraper = scraperOf(target.address, {
+    metricRelabelings: [
+      { sourceLabels: ["__name__", "x"], regex: "a;2", action: "drop" },
+      { sourceLabels: ["__name__"], regex: "b", targetLabel: "__name__", replacement: "renamed" },
+      { action: "labeldrop", regex: "metric" },
+      { sourceLabels: ["__name__"], regex: "up", action: "drop" },
+    ],
+  });
+  outbox.take();
+  await scraper.scrape();
+  const samples = readRecords(outbox.take());
+  const values = Object.fromEntries(samples.map(({ name, value }) => [name, value]));
+  assert.deepEqual([values["a"], values["renamed"], values["b"], values["up"]], [1, 3, undefined, 1]);
+  assert.deepEqual([values["scrape_samples_scraped"], values["scrape_samples_post_metric_relabeling"]], [3, 2]);
+  const renamed = samples.find(({ name }) => name === "renamed");
+  assert.deepEqual([renamed?.labels["metric"], renamed?.labels["app"]], [undefined, "cart"]);
+  assert.equal(samples.find(({ name }) => name === "up")?.labels["metric"], "cart");
+});
+
+test("samples count against their limit after relabelling", async () => {
+  const target = await changing("a 1\nb 2\nc 3\n");
+  const drop = [{ sourceLabels: ["__name__"], regex: "c", action: "drop" }];
+  assert.equal(await reasonOf(scraperOf(target.address, { limits: { samples: 2 }, metricRelabelings: drop })), "");
+  const refused = await scraperOf(target.address, { limits: { samples: 1 }, metricRelabelings: drop }).scrape();
+  assert.equal(refused?.reason, `${target.address} exceeds limits.samples of 1: 2 samples`);
+  assert.deepEqual(refused.limit, { metric: "cart", name: "samples" });
+  const values = Object.fromEntries(readRecords(outbox.take()).map(({ name, value }) => [name, value]));
+  assert.deepEqual([values["scrape_samples_scraped"], values["scrape_samples_post_metric_relabeling"]], [3, 2]);
+});
+
+test("a series whose name is relabelled away fails the scrape", async () => {
+  const target = await changing("a 1\n");
+  const scraper = scraperOf(target.address, { metricRelabelings: [{ action: "labeldrop", regex: "__name__" }] });
+  assert.equal(await reasonOf(scraper), `${target.address}: metricRelabelings take the name of "a"`);
+});
+
+test("extraScrapeMetrics tells of timeout, limit and body", async () => {
+  const target = await changing("a 1\n");
+  const extra = async (fields: Record<string, unknown>) => {
+    outbox.take();
+    await scraperOf(target.address, { extraScrapeMetrics: true, ...fields }).scrape();
+    const values = Object.fromEntries(readRecords(outbox.take()).map(({ name, value }) => [name, value]));
+    return [values["scrape_timeout_seconds"], values["scrape_sample_limit"], values["scrape_body_size_bytes"]];
+  };
+  assert.deepEqual(await extra({}), [5, 0, 4]);
+  assert.deepEqual(await extra({ limits: { samples: 9 } }), [5, 9, 4]);
+  assert.deepEqual(await extra({ limits: { bodyBytes: 3 } }), [5, 0, -1]);
+  target.body = null;
+  assert.deepEqual(await extra({}), [5, 0, 0]);
 });

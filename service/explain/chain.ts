@@ -9,6 +9,7 @@ import {
   collectorStep,
   definitionStep,
   discoveryStep,
+  relabelStep,
   scrapeStep,
   selectorStep,
 } from "./steps.ts";
@@ -78,6 +79,8 @@ function* stepsOf(
     yield selectorStep(metric, subject);
     yield discoveryStep(subject);
     yield addressStep(candidate);
+    const relabelling = relabelStep(metric, candidate);
+    if (relabelling !== null) yield relabelling;
   }
   yield assignmentStep(row);
   // A row without an owner has ended the chain already.

@@ -168,6 +168,37 @@ test("a pod that is not Running, or has no address, is told as such", () => {
   assert.equal(brokenStep(viewOfPod({ ip: "", hostIp: "" })), "address false: pod has no address yet");
 });
 
+test("a target that relabelings drop is told with the rule, after its address", () => {
+  const rule = { sourceLabels: ["__meta_bcs_pod_name"], regex: "pay-.*", action: "keep" };
+  const view = viewOfPod({}, {
+    ...cart,
+    spec: { ...cart.spec, relabelings: metricOf("cart", { relabelings: [rule] }).spec.relabelings },
+  });
+  const [chain] = explain({ pod: "cart-0" }, view).chains;
+  assert.deepEqual(chain?.steps.slice(-2).map(({ step, ok, detail }) => [step, ok, detail]), [
+    ["address", true, address],
+    ["relabelling", false, "dropped by relabelings[0] (keep on __meta_bcs_pod_name, regex pay-.*)"],
+  ]);
+});
+
+test("what relabelings change of a target is told, and its chain goes on at the new address", () => {
+  const rules = [
+    { targetLabel: "__address__", replacement: "10.0.0.9:1" },
+    { targetLabel: "zone", replacement: "a" },
+    { action: "labeldrop", regex: "pod" },
+  ];
+  const metric = {
+    ...cart,
+    spec: { ...cart.spec, relabelings: metricOf("cart", { relabelings: rules }).spec.relabelings },
+  };
+  const view = viewOf({ metrics: [metric], targets: [{ ...row, address: "10.0.0.9:1" }] });
+  const [chain] = explain({ pod: "cart-0" }, view).chains;
+  assert.equal(chain?.ok, true, chain?.verdict);
+  assert.equal(chain?.address, "10.0.0.9:1");
+  const step = chain?.steps.find((one) => one.step === "relabelling");
+  assert.equal(step?.detail, 'it is kept, with the address 10.0.0.9:1, zone="a", no pod');
+});
+
 test("more targets than the limit are told", () => {
   const metric = metricOf("cart", { selector: { app: "shop" }, port: "web", limits: { targets: 1 } });
   const pods = [pod, { ...pod, name: "cart-1", ip: "10.0.0.2" }];

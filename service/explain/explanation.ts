@@ -13,6 +13,7 @@ export type StepName =
   | "selector"
   | "discovery"
   | "address"
+  | "relabelling"
   | "assignment"
   | "collector"
   | "last scrape"

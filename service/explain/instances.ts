@@ -35,7 +35,7 @@ function selectedBy(metric: MetricDocument, subjects: readonly Subject[], source
   const resolved = Map.groupBy<string, Candidate>([...targets, ...unresolved], ({ pod }) => pod);
   return subjects.filter((subject) => isSelected(metric, subject)).map((subject) => {
     const candidates = resolved.get(subject.pod) ?? [];
-    const own = candidates.find((one) => "address" in one && isAt(one.address, subject));
+    const own = candidates.find((one) => "address" in one && isAt(one.foundAt ?? one.address, subject));
     return { subject, candidate: own ?? candidates.find((one) => "reason" in one) };
   });
 }

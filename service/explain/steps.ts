@@ -57,9 +57,25 @@ export function addressStep(candidate: Candidate | undefined): Step {
   if (candidate === undefined) {
     return { step: "address", ok: false, detail: "another instance is scraped at its address" };
   }
+  if (candidate.foundAt !== undefined) return { step: "address", ok: true, detail: candidate.foundAt };
   return "reason" in candidate
     ? { step: "address", ok: false, detail: candidate.reason }
     : { step: "address", ok: true, detail: candidate.address };
+}
+
+/** What the metric's relabelings make of the target; null without any. */
+export function relabelStep(metric: MetricDocument, candidate: Candidate | undefined): Step | null {
+  if (candidate === undefined || metric.spec.relabelings.length === 0) return null;
+  if ("reason" in candidate) return { step: "relabelling", ok: false, detail: candidate.reason };
+  const { address, foundAt, uri, labels } = candidate;
+  const pairs = Object.entries(labels).map(([name, value]) => value === "" ? `no ${name}` : `${name}="${value}"`);
+  const changes = [
+    ...(foundAt === undefined ? [] : [`the address ${address}`]),
+    ...(uri === undefined ? [] : [`the path ${uri}`]),
+    ...pairs,
+  ];
+  const detail = `it is kept, with ${changes.length === 0 ? "nothing changed" : changes.join(", ")}`;
+  return { step: "relabelling", ok: true, detail };
 }
 
 export function assignmentStep(row: TargetRow | undefined): Step {

@@ -83,13 +83,15 @@ export function sharesOf(
 }
 
 function asCollectionTarget(
-  { address, pod, scheme, labels }: Target,
+  { address, pod, scheme, uri, parameters, labels }: Target,
   addedIn: number | undefined,
 ): CollectionMetric["targets"][number] {
   return {
     address,
     pod,
     ...(scheme === undefined ? {} : { scheme }),
+    ...(uri === undefined ? {} : { uri }),
+    ...(parameters === undefined ? {} : { parameters: { ...parameters } }),
     labels: { ...labels },
     ...(addedIn === undefined ? {} : { addedIn }),
   };

@@ -69,6 +69,13 @@ function formerPlans(present: readonly CollectionDocument[]): Map<string, Scrape
   return plans;
 }
 
-function asTarget({ address, pod, scheme, labels }: CollectionMetric["targets"][number]): Target {
-  return { address, pod, labels, ...(scheme === undefined ? {} : { scheme }) };
+function asTarget({ address, pod, scheme, uri, parameters, labels }: CollectionMetric["targets"][number]): Target {
+  return {
+    address,
+    pod,
+    labels,
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(uri === undefined ? {} : { uri }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
 }

@@ -22,7 +22,7 @@ async function serving(options: { readonly streamsMax?: number } = {}) {
   await bench.store.put(collectionPath, collectionText(3));
   const app = new Hono();
   app.use(authenticate({
-    identify: (token) => identities[token] ?? null,
+    find: (token) => identities[token] ?? null,
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

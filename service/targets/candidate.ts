@@ -1,5 +1,6 @@
 import type { MetricDocument } from "../../core/config/schema.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
+import type { MetaLabels } from "./meta_labels.ts";
 
 /** What a source offers for a metric: an address, or the reason why there is none. */
 export type Candidate = Target | Unresolved;
@@ -12,6 +13,12 @@ export interface Target {
   readonly pod: string;
   /** Overrides the metric's scheme. */
   readonly scheme?: "http" | "https";
+  /** In place of the metric's, when relabelling changed them. */
+  readonly uri?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** Where it was found, when relabelling changed the address. */
+  readonly foundAt?: string;
+  /** Laid over those that every target has; an empty one takes one of them away. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -19,6 +26,14 @@ export interface Target {
 export interface Unresolved {
   readonly pod: string;
   readonly reason: string;
+  /** The address at which it was found, when it was there until relabelling refused it. */
+  readonly foundAt?: string;
+}
+
+/** A candidate with what relabelling can look at; the labels are made only where there are rules. */
+export interface Found {
+  readonly candidate: Candidate;
+  readonly meta: () => MetaLabels;
 }
 
 /** Whether every pair of `selector` is in `labels`; an empty selector matches all. */

@@ -1,5 +1,6 @@
 import type { Component } from "../discovery/discovery.ts";
-import { addressOf, type Candidate, type MetricSpec, selects } from "./candidate.ts";
+import { addressOf, type Found, type MetricSpec, selects } from "./candidate.ts";
+import { componentMeta } from "./meta_labels.ts";
 
 /**
  * The candidates for a metric of type bcs-components among the processes in the registry: those of its cluster, and
@@ -10,14 +11,17 @@ export function componentCandidates(
   spec: MetricSpec,
   clusterId: string,
   components: readonly Component[],
-): Candidate[] {
+): Found[] {
   return components
     .filter((one) => one.clusterId === clusterId || one.clusterId === "")
     .filter((one) => selects(spec.selector, { module: one.module }))
     .map((one) => ({
-      address: addressOf(one.ip, one.metricPort),
-      pod: one.id,
-      scheme: one.scheme,
-      labels: { module: one.module },
+      candidate: {
+        address: addressOf(one.ip, one.metricPort),
+        pod: one.id,
+        scheme: one.scheme,
+        labels: { module: one.module },
+      },
+      meta: () => componentMeta(one),
     }));
 }

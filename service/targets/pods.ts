@@ -1,9 +1,13 @@
 import type { Pod, PodPort } from "../discovery/discovery.ts";
-import { addressOf, type Candidate, type MetricSpec, selects } from "./candidate.ts";
+import { addressOf, type Candidate, type Found, type MetricSpec, selects } from "./candidate.ts";
+import { podMeta } from "./meta_labels.ts";
 
 /** The candidates for a metric among the pods of its namespace. */
-export function podCandidates(spec: MetricSpec, pods: readonly Pod[]): Candidate[] {
-  return pods.filter((pod) => selects(spec.selector, pod.labels)).map((pod) => podCandidate(spec, pod));
+export function podCandidates(spec: MetricSpec, pods: readonly Pod[]): Found[] {
+  return pods.filter((pod) => selects(spec.selector, pod.labels)).map((pod) => ({
+    candidate: podCandidate(spec, pod),
+    meta: () => podMeta(pod, spec.clusterType, pod.ports.find((port) => asksFor(spec.port, port))),
+  }));
 }
 
 function podCandidate(spec: MetricSpec, pod: Pod): Candidate {

@@ -1,7 +1,8 @@
 import type { MetricDocument } from "../../core/config/schema.ts";
-import type { Candidate, Target, Unresolved } from "./candidate.ts";
+import type { Found, Target, Unresolved } from "./candidate.ts";
 import { componentCandidates } from "./components.ts";
 import { podCandidates } from "./pods.ts";
+import { relabelCandidates } from "./relabel.ts";
 import { scopeOf, type Sources } from "./sources.ts";
 import { taskCandidates } from "./tasks.ts";
 
@@ -13,25 +14,25 @@ export interface Resolution {
 
 /**
  * The targets of a metric, and what it selects but cannot scrape, with the reason. What a task supplies overrides
- * what was discovered at the same address.
+ * what was discovered at the same address; both are compared as the metric's relabelings leave them.
  */
 export function resolveTargets(metric: MetricDocument, sources: Sources): Resolution {
   const scope = scopeOf(metric.metadata);
   const { spec } = metric;
   const byAddress = new Map<string, Target>();
   const unresolved: Unresolved[] = [];
-  for (const candidate of discovered(metric, sources, scope)) {
+  for (const candidate of relabelCandidates(metric, discovered(metric, sources, scope))) {
     if ("reason" in candidate) unresolved.push(candidate);
     else addDiscovered(candidate, byAddress, unresolved);
   }
-  for (const candidate of taskCandidates(spec, sources.suppliedIn(scope))) {
+  for (const candidate of relabelCandidates(metric, taskCandidates(spec, sources.suppliedIn(scope)))) {
     if ("reason" in candidate) unresolved.push(candidate);
     else byAddress.set(candidate.address, candidate);
   }
   return withinLimit(spec.limits.targets, sortedByAddress(byAddress), unresolved);
 }
 
-function discovered(metric: MetricDocument, sources: Sources, scope: string): Candidate[] {
+function discovered(metric: MetricDocument, sources: Sources, scope: string): Found[] {
   const { spec, metadata } = metric;
   return spec.clusterType === "bcs-components"
     ? componentCandidates(spec, metadata.clusterId, sources.components)

@@ -158,3 +158,94 @@ test("a metric that selects more targets than its limit is not scraped at all", 
     "b: the metric selects 2 targets, its limit is 1",
   ]);
 });
+
+/** The targets of a metric whose only pod is `a`, relabelled. */
+function relabelled(relabelings: readonly Record<string, unknown>[], spec: Record<string, unknown> = {}) {
+  const labels = { app: "shop", "app.kubernetes.io/tier": "web" };
+  const pods = [podOf("a", { labels, ports: [{ name: "web", port: 9100, hostPort: 0 }] })];
+  const metric = metricOf("m", { uri: "/metrics", ...spec, relabelings });
+  return resolveTargets(metric, new Sources([{ ...emptySnapshot, pods }]));
+}
+
+test("relabelings drop targets, and the reason names the rule", () => {
+  const rules = [
+    { targetLabel: "x", replacement: "y" },
+    { sourceLabels: ["__meta_bcs_pod_label_app"], regex: "cart|pay", action: "keep" },
+  ];
+  assert.deepEqual(relabelled(rules).unresolved, [{
+    pod: "a",
+    reason: "dropped by relabelings[1] (keep on __meta_bcs_pod_label_app, regex cart|pay)",
+    foundAt: "10.0.0.1:9100",
+  }]);
+});
+
+test("relabelings give labels, of which those that begin with __ are not kept", () => {
+  const rules = [
+    { action: "labelmap", regex: "__meta_kubernetes_pod_label_(.+)" },
+    { sourceLabels: ["__meta_kubernetes_pod_container_port_name"], targetLabel: "port" },
+    { sourceLabels: ["namespace", "pod"], separator: "/", targetLabel: "instance" },
+    { targetLabel: "__tmp", replacement: "x" },
+    { action: "labeldrop", regex: "pod" },
+  ];
+  assert.deepEqual(relabelled(rules).targets, [{
+    address: "10.0.0.1:9100",
+    pod: "a",
+    labels: { app: "shop", app_kubernetes_io_tier: "web", port: "web", instance: "shop/a", pod: "" },
+  }]);
+});
+
+test("relabelings change where and how a target is scraped", () => {
+  const rules = [
+    { sourceLabels: ["__address__"], regex: "(.+):.+", targetLabel: "__address__", replacement: "$1:9200" },
+    { targetLabel: "__scheme__", replacement: "https" },
+    { targetLabel: "__metrics_path__", replacement: "/probe" },
+    { sourceLabels: ["__meta_bcs_pod_ip"], targetLabel: "__param_target" },
+  ];
+  assert.deepEqual(relabelled(rules, { parameters: { module: "tcp" } }).targets, [{
+    address: "10.0.0.1:9200",
+    pod: "a",
+    scheme: "https",
+    uri: "/probe",
+    parameters: { module: "tcp", target: "10.0.0.1" },
+    foundAt: "10.0.0.1:9100",
+    labels: {},
+  }]);
+});
+
+test("relabelings that change nothing leave the target as it was found", () => {
+  assert.deepEqual(relabelled([{ sourceLabels: ["pod"], regex: "a", action: "keep" }]), relabelled([]));
+});
+
+test("a target that is left without a usable address, scheme or path is told", () => {
+  const reason = (target: string, replacement: string) =>
+    relabelled([{ targetLabel: target, replacement }]).unresolved[0]?.reason ?? "";
+  assert.match(reason("__address__", "no-port"), /^relabelings leave no address: .*no-port/);
+  assert.match(reason("__address__", ""), /^relabelings leave no address/);
+  assert.equal(reason("__scheme__", "ftp"), 'relabelings leave the scheme "ftp"');
+  assert.equal(reason("__metrics_path__", "x"), "relabelings leave a path that begins with no /");
+});
+
+test("of targets that relabelings bring to one address, one is scraped", () => {
+  const pods = [podOf("a"), podOf("b", { ip: "10.0.0.2" })];
+  check({ relabelings: [{ targetLabel: "__address__", replacement: "10.9.9.9:1" }] }, { pods }, [
+    "10.9.9.9:1",
+    "b: 10.9.9.9:1 is already scraped for pod a",
+  ]);
+});
+
+test("a limit of targets counts what relabelings leave", () => {
+  const pods = [podOf("a"), podOf("b", { ip: "10.0.0.2" })];
+  const relabelings = [{ sourceLabels: ["pod"], regex: "a", action: "keep" }];
+  check({ limits: { targets: 1 }, relabelings }, { pods }, [
+    "10.0.0.1:9100",
+    "b: dropped by relabelings[0] (keep on pod, regex a)",
+  ]);
+});
+
+test("components and what tasks supply have labels of their own for relabelings", () => {
+  const keep = (source: string) => ({ relabelings: [{ sourceLabels: [source], regex: ".+", action: "keep" }] });
+  const components = [component];
+  check({ clusterType: "bcs-components", ...keep("__meta_bcs_component_module") }, { components }, ["127.0.0.1:7072"]);
+  const supplied = [task({ app: "a" }, [{ name: "x", ip: "10.9.0.1", port: 0 }])];
+  check({ selector: { app: "a" }, ...keep("__meta_bcs_task_name") }, { supplied }, ["10.9.0.1:9100"]);
+});

@@ -159,7 +159,9 @@ function makeTable(): TargetTable {
   return new TargetTable({
     place: { cluster: place.clusterId, namespace: place.namespace },
     epoch: 1n,
-    makeScraper: () => ({ scrape: () => Promise.resolve(null), close() {} }),
+    makeScraper: () => ({ scrape: () => Promise.resolve(null), live: () => null, end: () => 0, close() {} }),
+    departures: null,
+    nowMs: () => 0,
     onDuplicate: (key) => assert.fail(`${key} is in a collection twice`),
   });
 }

@@ -31,6 +31,8 @@ export interface SmallSystemOptions {
   readonly sinks?: string;
   /** An etcd to be used in place of the volume. */
   readonly etcd?: { readonly url: string; readonly store: Store };
+  /** More options of the service, which its collectors share. */
+  readonly service?: Parameters<typeof writeArguments>[0];
 }
 
 export async function startSmallSystem(options: SmallSystemOptions): Promise<SmallSystem> {
@@ -57,6 +59,7 @@ export async function startSmallSystem(options: SmallSystemOptions): Promise<Sma
     data: folder,
     listen: `127.0.0.1:${port}`,
     frequencyMin: 1,
+    ...options.service,
   });
   return {
     folder,
