@@ -112,7 +112,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 }
 
 function usage(): string {
-  const lines = Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`);
+  const lines = Object.entries(subcommands).map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`);
   return `Usage: bcs-metric COMMAND [OPTIONS]
 
 Collects business metrics from container networks and delivers them, acknowledged end to end.

@@ -80,7 +80,7 @@ const definition = {
 
 /** `bcs-metric wal inspect DIR [--records] [--output table|json|yaml]`. Returns the exit code. */
 export function walCommand(argv: readonly string[], inspect: Inspect, output: Output = terminal): Promise<number> {
-  const summary = "an exporter's write-ahead log";
+  const summary = "Looks into an exporter's write-ahead log.";
   const verbs = {
     inspect: {
       summary: "segments, entries, collectors and damage of a log",
