@@ -112,9 +112,10 @@ export class Fleet {
     await writeFile(join(this.volume, path), text);
   }
 
-  /** Ends all that runs, and removes the folder. */
-  async end(): Promise<void> {
+  /** Ends all that runs, and removes the folder; `release` is called between. */
+  async end(release: () => void | Promise<void> = () => {}): Promise<void> {
     await Promise.all([...this.#running.keys()].map((name) => this.stop(name)));
+    await release();
     await rm(this.folder, { recursive: true });
   }
 
