@@ -65,10 +65,10 @@ export class TokenFile<Grant> {
   #closed = false;
   #cancel: () => void = () => {};
 
-  private constructor(path: string, deps: TokenFileDeps, load: () => Promise<readonly Token<Grant>[]>) {
+  private constructor(path: string, deps: TokenFileDeps, reading: () => Promise<readonly Token<Grant>[]>) {
     this.#path = path;
     this.#deps = deps;
-    this.#load = load;
+    this.#load = reading;
   }
 
   /** @throws UserError when the file cannot be used. */
