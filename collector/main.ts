@@ -10,11 +10,11 @@ import { accessOf, accessOptions, variableOption } from "../core/scrape/access_o
 import { openStore } from "../core/store/open_store.ts";
 import { placeProblem } from "../core/store/store_place.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
+import { openToken } from "../core/tokens/own_token.ts";
 import { version } from "../core/version.ts";
 import { spoolDiskBytesDefault, startCollector } from "./collector.ts";
 import { defaultBudgetBytes } from "./send/mod.ts";
 import { serviceSurroundings, storeSurroundings } from "./surroundings.ts";
-import { openToken } from "./token.ts";
 
 /** `http://HOST:PORT[,…]`: read from flag and environment as text, and from YAML as text or list. */
 const serviceUrls = z.union([z.array(z.string()), z.string().transform((text) => text.split(","))])

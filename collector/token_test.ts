@@ -5,9 +5,9 @@ import { MemoryFileSystem } from "../core/runtime/memory_fs.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { serveTarget } from "../core/scrape/testing/target_server.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
+import { openToken } from "../core/tokens/own_token.ts";
 import { makeTransport } from "./service_client/mod.ts";
 import { ManualClock } from "./testing/manual_clock.ts";
-import { openToken } from "./token.ts";
 
 class TokenBench {
   readonly fs = new MemoryFileSystem();

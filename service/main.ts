@@ -13,6 +13,7 @@ import { accessEnvironment, accessOf } from "../core/scrape/access_options.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
+import { openToken } from "../core/tokens/own_token.ts";
 import { version } from "../core/version.ts";
 import { makeApp } from "./api/app.ts";
 import { diagnosisRoutes } from "./api/diagnosis_routes.ts";
@@ -58,6 +59,13 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   await using opened = new AsyncDisposableStack();
   const tokens = options.tokens === undefined ? null : await openTokenFile(resolve(options.tokens), log);
   if (tokens !== null) opened.defer(() => tokens.close());
+  const exporterToken = await openToken(options.exporterToken, process.env, {
+    fs,
+    clock,
+    log,
+    flag: "--exporter-token",
+  });
+  opened.defer(() => exporterToken.close());
   const place = { volume: options.volume && resolve(options.volume), store: options.store };
   const store = await openStore({ ...place, env: systemEnv, log });
   opened.defer(() => store.close());
@@ -98,12 +106,17 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     keys: options.secrets === undefined ? undefined : folderKeys(resolve(options.secrets), systemEnv),
     storeRead: () => service.storeRead(),
   });
+  const books = {
+    exporters: () => service.exporters(),
+    collectors: () => service.collectorRecords(),
+    token: () => exporterToken.current(),
+  };
   const diagnosis = diagnosisRoutes({
     clock,
     frequencyMinSeconds,
     events: service.events,
     explainView: () => service.explainView(),
-    askExporters: (query) => gatherLedger({ exporters: () => service.exporters(), collectors: () => [] }, query),
+    askExporters: (query) => gatherLedger({ ...books, collectors: () => [] }, query),
     sources: () => service.sources(),
     metric: (key) => documents.get(key)?.document ?? null,
     access: (at) => accessOf(options, at, { env: systemEnv, environment: {}, log }),
@@ -121,7 +134,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     oldApi,
     diagnosis: diagnosis.app,
     guards: guardRoutes(service.holds),
-    ledger: ledgerRoutes({ exporters: () => service.exporters(), collectors: () => service.collectorRecords() }),
+    ledger: ledgerRoutes(books),
     status: () => service.status(),
   });
   // The address comes first: a second service on the same port must not start collectors.

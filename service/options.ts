@@ -28,6 +28,11 @@ const options = {
     help: "YAML file of the bearer tokens that the API asks for; read anew when it changes",
     schema: z.string().min(1, { error: "must name a file" }).optional(),
   },
+  exporterToken: {
+    value: "TOKEN",
+    help: "shown to exporters when their ledgers are asked for; or env:NAME, or file:PATH",
+    schema: z.string().default(""),
+  },
   orchestrator: {
     value: orchestrators.join("|"),
     help: "what runs the collectors; none when somebody else does",

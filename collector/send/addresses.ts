@@ -1,5 +1,6 @@
 import type { RegistryRecord } from "../../core/registry/records.ts";
 import { formatAddress, parseAddress } from "../../core/runtime/system_net.ts";
+import { loadScore } from "./load_score.ts";
 
 /** An exporter that may be connected to. */
 export interface ExporterAddress {
@@ -42,7 +43,7 @@ export interface ExporterRegistry {
   ): Promise<{ close(): Promise<void> }>;
 }
 
-/** The exporters that announce themselves in the registry, with the number of their connections as load. */
+/** The exporters that announce themselves in the registry, with the score of their load. */
 export function registryAddresses(registry: ExporterRegistry): AddressSource {
   return {
     subscribe(onChange, onFailure = () => {}) {
@@ -64,6 +65,6 @@ export function registryAddresses(registry: ExporterRegistry): AddressSource {
 function addressOf(record: RegistryRecord): ExporterAddress {
   return {
     address: formatAddress({ host: record.ip, port: record.port }),
-    load: record.load["connections"] ?? 0,
+    load: loadScore(record.load),
   };
 }

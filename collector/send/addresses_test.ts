@@ -26,7 +26,7 @@ test("a fixed address is reported once, and must be an address", () => {
   assert.throws(() => fixedAddress("exporter"), /Cannot read address "exporter"/);
 });
 
-test("exporters of the registry are reported with their connections as load", async () => {
+test("exporters of the registry are reported with a score of their load", async () => {
   const closed = Promise.withResolvers<void>();
   let report: (records: readonly RegistryRecord[]) => void = () => {};
   const registry: Pick<Registry, "watch"> = {
@@ -39,7 +39,7 @@ test("exporters of the registry are reported with their connections as load", as
   const reported: (readonly ExporterAddress[])[] = [];
   const unsubscribe = registryAddresses(registry).subscribe((addresses) => reported.push(addresses));
   report([record, { ...record, ip: "fd00::1", load: {} }]);
-  assert.deepEqual(reported, [[{ address: "10.0.0.7:7071", load: 3 }, { address: "[fd00::1]:7071", load: 0 }]]);
+  assert.deepEqual(reported, [[{ address: "10.0.0.7:7071", load: 4 }, { address: "[fd00::1]:7071", load: 1 }]]);
   unsubscribe();
   await closed.promise;
   report([record]);

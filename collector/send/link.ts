@@ -43,6 +43,7 @@ export function lostConnection(
   const { link } = state;
   if (!("address" in link)) throw new Error(`Cannot lose a connection in phase ${link.phase}`);
   sendingRun(state).spool.rewind();
+  state.isChangingRuns = false;
   state.avoided.add(link.address);
   const message = link.phase === "streaming" ? "session with exporter ended" : "cannot reach exporter";
   effects.push(note(when === "late" ? "error" : "warn", message, { address: link.address, reason }));
@@ -89,26 +90,6 @@ export function changeAddresses(
     case "stopped":
       break;
   }
-}
-
-/**
- * Ends the runs of earlier starts of which nothing is left. The next one has an epoch of its own and so needs a
- * session of its own, which is asked for at the same exporter at once.
- */
-export function endEmptyRuns(state: SenderState, now: Instant, effects: Effect[]): void {
-  let ended = false;
-  for (let run = state.runs[0]; state.runs.length > 1 && run?.spool.isEmpty; run = state.runs[0]) {
-    state.runs.shift();
-    effects.push(note("info", "what an earlier start had left is delivered", { epoch: String(run.epoch) }));
-    effects.push({ type: "runEnded", epoch: run.epoch });
-    ended = true;
-  }
-  const { link } = state;
-  if (!ended || !("address" in link)) return;
-  effects.push({ type: "close", reason: "the next epoch begins" });
-  const { address } = link;
-  state.link = { phase: "connecting", address, deadlineMs: now.monotonicMs + timings.greetingMs };
-  effects.push({ type: "connect", address });
 }
 
 export function note(level: Note["level"], message: string, fields: Note["fields"]): Note {

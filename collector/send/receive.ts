@@ -7,7 +7,7 @@ import {
   decodeWelcome,
   SessionErrorCode,
 } from "../../core/protocol/session.ts";
-import { endEmptyRuns, leave, note, type Return } from "./link.ts";
+import { leave, note, type Return } from "./link.ts";
 import { lossReasons } from "./loss_reasons.ts";
 import {
   type Effect,
@@ -19,6 +19,7 @@ import {
   type Session,
 } from "./sender_state.ts";
 import { transmit } from "./transmit.ts";
+import { beginTurn, endEmptyRuns } from "./turns.ts";
 
 /** As many UNKNOWNs in a row for one sequence as the exporter may send (docs/protocol.md, section 6). */
 const unknownsMax = 4;
@@ -62,11 +63,15 @@ function receiveInGreeting(
   const session = makeSession(greeting, welcome, now.monotonicMs);
   state.link = session;
   state.attempt = 0;
-  state.sessions++;
   state.avoided.clear();
   state.notedLosses.clear();
-  const { records } = state.spool.unacknowledged;
-  effects.push(note("info", "session with exporter opened", { address, exporter, resumeAfter, records }));
+  beginTurn(state, now);
+  if (!state.isChangingRuns) {
+    state.sessions++;
+    const { records } = state.spool.books.unacknowledged;
+    effects.push(note("info", "session with exporter opened", { address, exporter, resumeAfter, records }));
+  }
+  state.isChangingRuns = false;
   transmit(state, session, now, effects);
   endEmptyRuns(state, now, effects);
 }

@@ -10,7 +10,14 @@ import type { AddressSource } from "./addresses.ts";
 import { type DiskCondition, DiskKeeper, type OpenedDisk, stretchOf } from "./disk/keeper.ts";
 import type { OutboundRecord, Outbox } from "./outbox.ts";
 import { reconnects, registerSenderMetrics } from "./sender_metrics.ts";
-import { type Effect, isAllAcknowledged, makeSenderState, type SenderEvent, type SenderState } from "./sender_state.ts";
+import {
+  type Effect,
+  isAllAcknowledged,
+  makeSenderState,
+  type SenderEvent,
+  type SenderState,
+  sendingRun,
+} from "./sender_state.ts";
 import { step } from "./step.ts";
 
 export interface SenderOptions {
@@ -111,7 +118,8 @@ class SocketSender implements Sender {
     });
     const onStored = () => this.#dispatch({ type: "stored" });
     const { runs } = this.#state;
-    this.#keeper = disk === undefined ? null : new DiskKeeper({ disk, clock: env.clock, log, runs, onStored });
+    const sending = () => sendingRun(this.#state);
+    this.#keeper = disk === undefined ? null : new DiskKeeper({ disk, clock: env.clock, log, runs, sending, onStored });
     registerSenderMetrics(options.metrics, this.#state, this.#keeper);
   }
 
@@ -141,14 +149,14 @@ class SocketSender implements Sender {
     return {
       connected: link.phase === "streaming",
       exporter: link.phase === "streaming" ? link.exporter : "",
-      unacknowledgedRecords: spool.unacknowledged.records,
+      unacknowledgedRecords: spool.books.unacknowledged.records,
       onDiskRecords: runs.reduce((sum, run) => sum + run.spool.onDisk.records, 0),
       unacknowledgedBytes: runs.reduce((sum, run) => sum + run.spool.bytes, 0),
-      unacknowledgedSamples: spool.unacknowledged.samples,
+      unacknowledgedSamples: spool.books.unacknowledged.samples,
       recoveredRecords: books.recovered.records,
       madeRecords: books.made.records,
-      acknowledgedRecords: spool.acknowledged.records,
-      acknowledgedSamples: spool.acknowledged.samples,
+      acknowledgedRecords: spool.books.acknowledged.records,
+      acknowledgedSamples: spool.books.acknowledged.samples,
       lostRecords,
       lostSamples,
       lostByReason,
@@ -175,7 +183,7 @@ class SocketSender implements Sender {
   close(): Promise<void> {
     if (this.#closed !== null) return this.#closed.promise;
     this.#closed = Promise.withResolvers();
-    const { records, samples } = this.#state.spool.unacknowledged;
+    const { records, samples } = this.#state.spool.books.unacknowledged;
     if (records > 0 && this.#keeper !== null) {
       this.#options.log.info({ records, samples }, "unacknowledged records stay in the spool for the next start");
     } else if (records > 0) {

@@ -4,8 +4,11 @@ import type { SenderState } from "./sender_state.ts";
 /** What the disk tells about itself. */
 export interface DiskReadings {
   readonly bytes: number;
+  /** What the files may take together. */
+  readonly bytesMax: number;
   readonly condition: string;
   readonly failures: number;
+  readonly cutBytes: number;
 }
 
 /** Shows the sender's own counts as metrics; they are read when somebody asks for them. */
@@ -35,13 +38,14 @@ export function registerSenderMetrics(registry: Registry, state: SenderState, di
   gauge(
     `${prefix}_unacknowledged_records`,
     "Records held until the exporter acknowledges them.",
-    () => spool.unacknowledged.records,
+    () => spool.books.unacknowledged.records,
   );
   gauge(
     `${prefix}_unacknowledged_bytes`,
     "Memory of the spool: records and the shapes they share.",
     () => state.runs.reduce((sum, run) => sum + run.spool.bytes, 0),
   );
+  gauge(`${prefix}_spool_memory_limit_bytes`, "Memory that the spool may take.", () => state.config.budgetBytes);
   gauge(
     `${prefix}_spool_disk_records`,
     "Records held on disk only.",
@@ -49,11 +53,21 @@ export function registerSenderMetrics(registry: Registry, state: SenderState, di
   );
   gauge(`${prefix}_spool_disk_bytes`, "Bytes of the spool's files.", () => disk?.bytes ?? 0);
   gauge(
+    `${prefix}_spool_disk_limit_bytes`,
+    "Bytes that the spool's files may take; 0: there is no disk.",
+    () => disk?.bytesMax ?? 0,
+  );
+  gauge(
     `${prefix}_spool_disk_ok`,
     "1 while the spool's disk takes records, 0 while they are in memory only.",
     () => disk === null || disk.condition !== "good" ? 0 : 1,
   );
   counter(`${prefix}_spool_disk_failures_total`, "Writes to the spool's disk that failed.", () => disk?.failures ?? 0);
+  counter(
+    `${prefix}_spool_cut_bytes_total`,
+    "Bytes at the ends of earlier starts that were no whole record, and passed over.",
+    () => disk?.cutBytes ?? 0,
+  );
   counter(
     `${prefix}_recovered_records_total`,
     "Records that earlier starts have left on disk.",
@@ -68,7 +82,7 @@ export function registerSenderMetrics(registry: Registry, state: SenderState, di
   counter(
     `${prefix}_acknowledged_records_total`,
     "Records that an exporter has made durable.",
-    () => spool.acknowledged.records,
+    () => spool.books.acknowledged.records,
   );
   counter(`${prefix}_reconnects_total`, "Sessions that were opened after the first.", () => reconnects(state));
   new Counter({
@@ -78,7 +92,7 @@ export function registerSenderMetrics(registry: Registry, state: SenderState, di
     registers,
     collect() {
       this.reset();
-      for (const [reason, { records }] of spool.lost) this.inc({ reason }, records);
+      for (const [reason, { records }] of spool.books.lost) this.inc({ reason }, records);
     },
   });
 }

@@ -31,6 +31,12 @@ export const timings = {
   absenceMs: 30_000,
   /** Records that come within this time of each other leave in one write. */
   flushMs: 10,
+  /** How long what earlier starts have left has the exporter for itself; see turns.ts. */
+  aloneMs: 30_000,
+  /** The least length of each turn after that. */
+  turnMs: 5_000,
+  /** An exporter must have noticed the end of a session before it takes one of an older epoch. */
+  pauseMs: 200,
 } as const;
 
 export interface SenderConfig {
@@ -41,8 +47,10 @@ export interface SenderConfig {
   readonly budgetBytes: number;
   /** Whether there is a disk that must have a record before it is sent. Default false. */
   readonly hasDisk?: boolean;
-  /** What earlier starts have left, oldest first: it is sent before anything new. */
+  /** What earlier starts have left, oldest first. */
   readonly recovered?: readonly RecoveredStretch[];
+  /** In place of those of turns.ts. */
+  readonly turns?: { readonly aloneMs: number; readonly turnMs: number };
   readonly random: Pick<Random, "float">;
 }
 
@@ -61,8 +69,11 @@ export interface SenderState {
   readonly config: SenderConfig;
   /** That of this start, into which records are pushed: the last of `runs`. */
   readonly spool: Spool;
-  /** Those that are still to be sent, oldest first. A session is always about the first. */
+  /** Those that are still to be sent, oldest first. A session is about one of them: see {@link sendingRun}. */
   readonly runs: Run[];
+  readonly turn: Turn;
+  /** The session was ended for that of another run, and not by a fault. */
+  isChangingRuns: boolean;
   link: Link;
   addresses: readonly ExporterAddress[];
   /** Addresses that failed or refused us since the last WELCOME: others are tried first. */
@@ -77,6 +88,16 @@ export interface SenderState {
   sentFrames: number;
   /** Sessions that were opened. */
   sessions: number;
+}
+
+/** Which run is sent while there is something of earlier starts: the oldest, or that of this start. See turns.ts. */
+export interface Turn {
+  isFresh: boolean;
+  lengthMs: number;
+  /** Null until a session has been opened in it. */
+  endsAtMs: number | null;
+  /** A fresh turn does not end before this sequence is acknowledged. */
+  catchUpTo: number;
 }
 
 export type Link =
@@ -111,6 +132,8 @@ export interface Session {
   flushAtMs: number | null;
   /** Since when the registry no longer has the exporter; null when it has. */
   absentSinceMs: number | null;
+  /** The turn of another run has come: nothing more is sent, and it ends when all of it is acknowledged. */
+  isEnding: boolean;
   /** The sequence that UNKNOWN last wanted, and how many times in a row. */
   unknown: { readonly sequence: number; readonly count: number };
 }
@@ -172,6 +195,13 @@ export function makeSenderState(config: SenderConfig): SenderState {
     config,
     spool: current.spool,
     runs: [...recovered, current],
+    turn: {
+      isFresh: recovered.length === 0,
+      lengthMs: config.turns?.aloneMs ?? timings.aloneMs,
+      endsAtMs: null,
+      catchUpTo: 0,
+    },
+    isChangingRuns: false,
     link: { phase: "idle" },
     addresses: [],
     avoided: new Set(),
@@ -185,7 +215,7 @@ export function makeSenderState(config: SenderConfig): SenderState {
 
 /** The run that is sent now. */
 export function sendingRun(state: SenderState): Run {
-  const [run] = state.runs;
+  const run = state.turn.isFresh ? state.runs.at(-1) : state.runs[0];
   if (run === undefined) throw new Error("Cannot send: there is no run");
   return run;
 }
@@ -208,15 +238,18 @@ export function makeSession(greeting: Greeting, welcome: Welcome, nowMs: number)
     blockedSinceMs: greeting.isBlocked ? nowMs : null,
     flushAtMs: null,
     absentSinceMs: null,
+    isEnding: false,
     unknown: { sequence: 0, count: 0 },
   };
 }
 
 /** When the state next needs a `tick`; null when it waits for something else. */
-export function nextDeadlineMs(link: Link): number | null {
+export function nextDeadlineMs({ link, turn }: SenderState, nowMs: number): number | null {
   if (link.phase === "waiting") return link.untilMs;
   if (link.phase === "connecting" || link.phase === "greeting") return link.deadlineMs;
-  return link.phase === "streaming" ? sessionDeadlineMs(link) : null;
+  if (link.phase !== "streaming") return null;
+  const deadlineMs = sessionDeadlineMs(link);
+  return turn.endsAtMs !== null && turn.endsAtMs > nowMs ? Math.min(deadlineMs, turn.endsAtMs) : deadlineMs;
 }
 
 function sessionDeadlineMs(session: Session): number {

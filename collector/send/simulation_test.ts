@@ -52,7 +52,7 @@ for (const [world, options] of Object.entries(worlds)) {
       } catch (error) {
         throw new Error(`seed ${seed} at ${simulation.nowMs} ms`, { cause: error });
       }
-      lost += simulation.state.spool.lost.get("spool full")?.records ?? 0;
+      lost += simulation.state.spool.books.lost.get("spool full")?.records ?? 0;
       sessions += simulation.state.sessions;
       unknowns += simulation.exporters.reduce((sum, exporter) => sum + exporter.unknowns, 0);
     }
@@ -124,5 +124,5 @@ function checkOutcome({ state, exporters, pushed }: Simulation): void {
     "nothing is both delivered and declared lost",
   );
   assert.equal(delivered.size + lost.size, pushed, "nothing is missing");
-  assert.equal(state.spool.acknowledged.records, delivered.size);
+  assert.equal(state.spool.books.acknowledged.records, delivered.size);
 }

@@ -74,18 +74,6 @@ export class Spool {
     addTo(books.unacknowledged, records, samples);
   }
 
-  get acknowledged(): Tally {
-    return this.books.acknowledged;
-  }
-
-  get unacknowledged(): Tally {
-    return this.books.unacknowledged;
-  }
-
-  get lost(): ReadonlyMap<LossReason, Tally> {
-    return this.books.lost;
-  }
-
   /** What only the disk holds. */
   get onDisk(): Readonly<Tally> {
     return this.#unsent.zone.tally;
@@ -160,7 +148,7 @@ export class Spool {
       this.#appendLoss(sequence, record, lossReasons.spoolFull);
       return lossReasons.spoolFull;
     }
-    addTo(this.unacknowledged, 1, record.samples);
+    addTo(this.books.unacknowledged, 1, record.samples);
     this.#unsent.append(recordEntry(sequence, record, this.#memory.shapes.retain(record.shapes)));
     const full = lossTally(this.books, lossReasons.spoolFull);
     const lostBefore = full.records;
@@ -181,10 +169,12 @@ export class Spool {
 
   /** Lets go of what the exporter has made durable: everything up to `sequence`. */
   acknowledge(sequence: number): void {
-    while ((this.#sent.first?.lastSequence ?? Infinity) <= sequence) this.#letGo(this.#sent.shift(), this.acknowledged);
+    while ((this.#sent.first?.lastSequence ?? Infinity) <= sequence) {
+      this.#letGo(this.#sent.shift(), this.books.acknowledged);
+    }
     // A predecessor of this process may have sent what this one has not.
     while ((this.#unsent.first?.lastSequence ?? Infinity) <= sequence) {
-      this.#letGo(this.#unsent.shift() as Entry, this.acknowledged);
+      this.#letGo(this.#unsent.shift() as Entry, this.books.acknowledged);
     }
     this.#highestAcknowledged = Math.max(this.#highestAcknowledged, sequence);
   }
@@ -257,7 +247,7 @@ export class Spool {
       this.#unsent.readBack(last, records, samples);
       if (entry !== null) this.#unsent.refill(entry);
       if (lost !== null) settle(this.books, lossTally(this.books, lost), records, samples);
-      else if (entry === null) settle(this.books, this.acknowledged, records, samples);
+      else if (entry === null) settle(this.books, this.books.acknowledged, records, samples);
     }
     this.#unsent.joinTail();
   }

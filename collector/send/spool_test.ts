@@ -51,8 +51,8 @@ test("beyond the budget the oldest records become one loss, which stands in thei
     reason: "spool full",
   });
   assert.ok(spool.bytes <= 20_000 && spool.bytes > 18_000);
-  assert.equal(spool.lost.get("spool full")?.records, lastSequence);
-  assert.equal(spool.unacknowledged.records, 20 - lastSequence);
+  assert.equal(spool.books.lost.get("spool full")?.records, lastSequence);
+  assert.equal(spool.books.unacknowledged.records, 20 - lastSequence);
   assert.equal(take(spool, 1)[0]?.firstSequence, lastSequence + 1);
 });
 
@@ -95,7 +95,7 @@ test("a record that fits no frame or not the budget is lost at once, the others 
   const small = new Spool({ budgetBytes: 2_000 });
   assert.equal(small.push(opaqueRecord(1)), null);
   assert.equal(small.push(opaqueRecord(2, 2_000)), "record too large");
-  assert.equal(small.unacknowledged.records, 1);
+  assert.equal(small.books.unacknowledged.records, 1);
 });
 
 test("losses for different reasons that become neighbours are one, with both reasons", () => {
@@ -131,8 +131,8 @@ test("acknowledging counts records and samples, and leaves what is not covered",
   take(spool);
   const before = spool.inFlightBytes;
   spool.acknowledge(3);
-  assert.deepEqual(spool.acknowledged, { records: 3, samples: 6 });
-  assert.deepEqual(spool.unacknowledged, { records: 2, samples: 4 });
+  assert.deepEqual(spool.books.acknowledged, { records: 3, samples: 6 });
+  assert.deepEqual(spool.books.unacknowledged, { records: 2, samples: 4 });
   assert.equal(spool.firstSequence, 4);
   assert.equal(spool.inFlightBytes, before * 2 / 5);
   spool.acknowledge(5);

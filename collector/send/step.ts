@@ -1,6 +1,6 @@
 import { FrameType } from "../../core/protocol/frame.ts";
 import { encodeHello } from "../../core/protocol/session.ts";
-import { changeAddresses, connect, endEmptyRuns, leave, lostConnection, note } from "./link.ts";
+import { changeAddresses, connect, leave, lostConnection, note } from "./link.ts";
 import type { OutboundRecord } from "./outbox.ts";
 import { receive } from "./receive.ts";
 import {
@@ -14,13 +14,15 @@ import {
   timings,
 } from "./sender_state.ts";
 import { transmit, transmitHeartbeat, writeBytesMax, writeControl } from "./transmit.ts";
+import { changeTurns, endEmptyRuns } from "./turns.ts";
 
 /** Takes the state forward by one event, in place, and returns what is to be done, in order. */
 export function step(state: SenderState, event: SenderEvent, now: Instant): Effect[] {
   const effects: Effect[] = [];
   handle(state, event, now, effects);
+  changeTurns(state, now, effects);
   // Deadlines move away with each frame. A timer that is set too early ticks once for nothing, which is cheaper.
-  const deadlineMs = nextDeadlineMs(state.link);
+  const deadlineMs = nextDeadlineMs(state, now.monotonicMs);
   if (deadlineMs !== null && deadlineMs < (state.timerAtMs ?? Infinity)) {
     state.timerAtMs = deadlineMs;
     effects.push({ type: "timer", atMs: deadlineMs });

@@ -36,7 +36,7 @@ test("WELCOME acknowledges what the exporter has, and the rest is sent again", (
   driver.pass(100);
   driver.open(3);
   assert.deepEqual(driver.takeWrites().flat().map(({ body }) => Number(Buffer.from(body))), [4]);
-  assert.equal(driver.state.spool.acknowledged.records, 3);
+  assert.equal(driver.state.spool.books.acknowledged.records, 3);
   driver.ack(4);
   assert.ok(driver.state.spool.isEmpty);
 });
@@ -268,7 +268,7 @@ test("a record that lacks a shape of its body is declared lost, and those behind
   driver.ack(2);
   assert.ok(driver.state.spool.isEmpty);
   assert.equal(driver.state.spool.bytes, 0);
-  assert.equal(driver.state.spool.acknowledged.records, 1);
+  assert.equal(driver.state.spool.books.acknowledged.records, 1);
 });
 
 test("an exporter that breaks the protocol is left", () => {
@@ -278,7 +278,7 @@ test("an exporter that breaks the protocol is left", () => {
     driver.open();
     breakIt(driver);
     assert.match(driver.closes.join(), reason);
-    assert.equal(driver.state.spool.unacknowledged.records, 3, "nothing was dropped");
+    assert.equal(driver.state.spool.books.unacknowledged.records, 3, "nothing was dropped");
   };
   check((driver) => driver.ack(4), /ACK of sequence 4/);
   check((driver) => driver.welcome(), /type 17/);
@@ -295,7 +295,7 @@ test("a WELCOME of what was never sent drops nothing", () => {
   const driver = connected(1, 2);
   driver.open(2);
   assert.match(driver.closes.join(), /WELCOME of sequence 2, which was never sent/);
-  assert.equal(driver.state.spool.unacknowledged.records, 2);
+  assert.equal(driver.state.spool.books.unacknowledged.records, 2);
   assert.equal(driver.notes[0]?.level, "error");
 });
 
@@ -316,5 +316,5 @@ test("after a stop nothing happens, and what is pushed is still counted", () => 
   driver.pass(100_000);
   assert.deepEqual(driver.connects, ["a:1"]);
   assert.equal(driver.closes.length, 1);
-  assert.equal(driver.state.spool.unacknowledged.records, 2);
+  assert.equal(driver.state.spool.books.unacknowledged.records, 2);
 });

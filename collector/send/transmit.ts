@@ -18,6 +18,7 @@ export function writeControl(type: number, body: Uint8Array, now: Instant, effec
 export function transmit(state: SenderState, session: Session, now: Instant, effects: Effect[]): void {
   if (session.blockedSinceMs !== null) return;
   session.flushAtMs = null;
+  if (session.isEnding) return;
   const { spool } = sendingRun(state);
   const batch = new FrameBatch();
   while (batch.bytes < writeBytesMax && spool.mayTake(session.windowBytes)) {

@@ -41,10 +41,18 @@ const answerBytesMax = 1024 * 1024;
 /** How much of a refusal's text is told. */
 const refusalCharactersMax = 300;
 
-/** Redirects are not followed, and answers are asked for unencoded. `token` is sent as a bearer token unless "". */
-export function makeTransport({ clock, token }: { readonly clock: Clock; readonly token: string }): ServiceTransport {
+/**
+ * Redirects are not followed, and answers are asked for unencoded. `token` is sent as a bearer token unless ""; a
+ * function is asked for each request.
+ */
+export function makeTransport(
+  { clock, token }: { readonly clock: Clock; readonly token: string | (() => string) },
+): ServiceTransport {
   const agent = new Agent({ allowH2: false, connections: 2, pipelining: 1, connectTimeout: 5000 });
-  const common = token === "" ? {} : { authorization: `Bearer ${token}` };
+  const common = () => {
+    const current = typeof token === "string" ? token : token();
+    return current === "" ? {} : { authorization: `Bearer ${current}` };
+  };
   return {
     async request({ url, method, path, body, timeoutMs }) {
       const base = new URL(url);
@@ -55,7 +63,7 @@ export function makeTransport({ clock, token }: { readonly clock: Clock; readonl
           origin: base.origin,
           path: pathBelow(base, path),
           method,
-          headers: { ...common, ...body === undefined ? {} : { "content-type": "application/json" } },
+          headers: { ...common(), ...body === undefined ? {} : { "content-type": "application/json" } },
           body: body ?? null,
           signal: abort.signal,
         });
@@ -64,7 +72,7 @@ export function makeTransport({ clock, token }: { readonly clock: Clock; readonl
         cancel();
       }
     },
-    stream: (url, path, headers, handlers) => openStream(new URL(url), path, { ...common, ...headers }, handlers),
+    stream: (url, path, headers, handlers) => openStream(new URL(url), path, { ...common(), ...headers }, handlers),
     close: () => agent.destroy(),
   };
 }

@@ -17,13 +17,15 @@ type Get = (url: string, init: RequestInit) => Promise<Response>;
 export interface GatherDeps {
   exporters(): readonly LiveRecord[];
   collectors(): readonly LiveRecord[];
+  /** What exporters that ask for a token are shown; "" for none. Default none. */
+  readonly token?: () => string;
   /** Default: the runtime's. */
   readonly fetch?: Get;
 }
 
 /** `query` is handed on to the exporters, such as `?cluster=…`, "" for none. Never rejects. */
 export async function gatherLedger(deps: GatherDeps, query: string): Promise<ServiceLedger> {
-  const asked = await Promise.all(deps.exporters().map((record) => askExporter(record, query, deps.fetch ?? fetch)));
+  const asked = await Promise.all(deps.exporters().map((record) => askExporter(record, query, deps)));
   const exporters = asked.flatMap((one) => "ledger" in one ? [one.ledger] : []);
   const unreachable = asked.flatMap((one) => "ledger" in one ? [] : [one]);
   const sinks = totalsOf(exporters);
@@ -36,11 +38,12 @@ export async function gatherLedger(deps: GatherDeps, query: string): Promise<Ser
 async function askExporter(
   { id, ip, metric_port: port, scheme }: LiveRecord,
   query: string,
-  get: Get,
+  { fetch: get = fetch, token = () => "" }: GatherDeps,
 ): Promise<{ readonly ledger: ExporterLedger } | { readonly exporter: string; readonly reason: string }> {
   const url = `${scheme}://${formatAddress({ host: ip, port })}/v1/ledger${query}`;
   try {
-    const answer = await get(url, { redirect: "error", signal: AbortSignal.timeout(askTimeoutMs) });
+    const headers: Record<string, string> = token() === "" ? {} : { authorization: `Bearer ${token()}` };
+    const answer = await get(url, { headers, redirect: "error", signal: AbortSignal.timeout(askTimeoutMs) });
     const text = await readCapped(answer);
     if (!answer.ok) return { exporter: id, reason: `HTTP ${answer.status} of ${url}` };
     const read = exporterLedger.safeParse(JSON.parse(text));

@@ -62,6 +62,23 @@ test("the books of sinks of one name are added up", async () => {
   assert.deepEqual(asked.map((url) => url.replace(/^.*\/v1/, "/v1")), Array(2).fill("/v1/ledger?namespace=shop"));
 });
 
+test("exporters are shown the service's token, when it has one", async () => {
+  const shown: unknown[] = [];
+  const ask = (token: string) =>
+    gatherLedger({
+      exporters: () => [liveOf(recordOf("exporter", "e1", { metric_port: 1 }))],
+      collectors: () => [],
+      token: () => token,
+      fetch: (_url, { headers }) => {
+        shown.push(headers);
+        return Promise.resolve(Response.json(exporterOf("e1")));
+      },
+    }, "");
+  await ask("");
+  await ask("secret");
+  assert.deepEqual(shown, [{}, { authorization: "Bearer secret" }]);
+});
+
 test("an exporter that cannot be asked is named", async () => {
   for (const answer of [undefined, 401, { other: true }]) {
     const { ledger } = await gather({ 1: exporterOf("e1"), ...answer === undefined ? {} : { 2: answer } });

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { fixedAddress, type Sender, type SenderOptions, startSender } from "../../collector/send/mod.ts";
+import { fixedAddress, openDisk, type Sender, type SenderOptions, startSender } from "../../collector/send/mod.ts";
 import { opaqueRecord, scrapeRecord, testLayout, testTarget } from "../../collector/send/testing/records.ts";
 import type { Connection, SocketAddress } from "../../core/runtime/env.ts";
+import { MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
@@ -201,4 +202,82 @@ test("a loss that the collector declares takes its place in the exporter's log",
   assert.deepEqual({ oldestMs, newestMs, reason }, { oldestMs: 1, newestMs: lostRecords, reason: "spool full" });
   assert.equal(rest.length, unacknowledgedRecords);
   assert.equal(sequenceOf(rest.at(-1) ?? first), 100);
+});
+
+test("a draining exporter is left at once for another, with everything that it has not acknowledged", async (context) => {
+  const [before, next] = [new FakeWal(), new QuickWal()];
+  const draining = await startExporter(before);
+  const other = await startExporter(next);
+  context.after(() => other.stop());
+  const addresses = [{ address: formatAddress(draining.address), load: 0 }, {
+    address: formatAddress(other.address),
+    load: 0,
+  }];
+  let announce: (list: typeof addresses) => void = () => {};
+  const sender = start(context, draining.address, {
+    addresses: {
+      subscribe(onChange) {
+        announce = onChange;
+        onChange(addresses.slice(0, 1));
+        return () => {};
+      },
+    },
+  });
+  pushSome(sender, 1, 30);
+  await before.appended(30);
+  before.sync();
+  pushSome(sender, 31, 30);
+  await before.appended(60);
+  announce(addresses);
+  const stopping = draining.stop();
+  // The exporter still acknowledges what it took when that becomes durable; the rest goes to the other.
+  pushSome(sender, 61, 40);
+  before.sync();
+  assert.equal(await sender.flush(flushMs), true);
+  await stopping;
+  const taken = [...before.records.slice(0, before.durableCount), ...next.records].map(sequenceOf);
+  assert.deepEqual(taken, Array.from({ length: 100 }, (_, index) => index + 1), "each once, in order");
+  assert.ok(next.records.length > 0 && before.durableCount >= 60);
+  assert.equal(sender.stats().reconnects, 1);
+});
+
+test("a long backlog of an earlier start and what is new take turns, and each record comes once", async (context) => {
+  const fs = new MemoryFileSystem();
+  const open = (epoch: bigint, changes: Partial<SenderOptions>, disk: Awaited<ReturnType<typeof openDisk>>) =>
+    start(context, { host: "127.0.0.1", port: 1 }, { epoch, disk, ...changes });
+  const left = open(1n, { addresses: { subscribe: () => () => {} } }, await openDisk(fs, "/spool", 100_000_000));
+  for (let timeMs = 1; timeMs <= 2_000; timeMs++) left.push(opaqueRecord(timeMs, 2_000));
+  await left.close();
+  // Durable every 10 ms, in a window of 16 KiB: the backlog takes longer than its first turn on a clock 100 times as fast.
+  const wal = new FakeWal();
+  const syncing = setInterval(() => wal.sync(), 10);
+  const address = { host: "127.0.0.1", port: 0 };
+  const ingest = await startIngest(
+    { env: systemEnv, log, metrics: new Registry(), wal, address, exporter: "e", ingestBytes: 16 * 1024 },
+  );
+  const { clock } = systemEnv;
+  const fast = {
+    wallMs: () => clock.wallMs(),
+    monotonicMs: () => clock.monotonicMs() * 100,
+    after: (delayMs: number, run: () => void) => clock.after(delayMs / 100, run),
+  };
+  const addresses = fixedAddress(formatAddress(ingest.address));
+  const sender = open(2n, { addresses, env: { ...systemEnv, clock: fast } }, await openDisk(fs, "/spool", 100_000_000));
+  context.after(async () => {
+    clearInterval(syncing);
+    await sender.close();
+    await ingest.stop();
+  });
+  let made = 0;
+  const pushing = setInterval(() => void sender.push(opaqueRecord(++made)), 20);
+  await wal.appended(2_000);
+  clearInterval(pushing);
+  assert.equal(await sender.flush(flushMs * 100), true);
+  const of = (epoch: bigint) => wal.records.flatMap((one) => one.origin?.epoch === epoch ? [sequenceOf(one)] : []);
+  assert.deepEqual(of(1n), Array.from({ length: 2_000 }, (_, index) => index + 1));
+  assert.deepEqual(of(2n), Array.from({ length: made }, (_, index) => index + 1));
+  const changes =
+    wal.records.filter((one, index) => one.origin?.epoch !== wal.records[index - 1]?.origin?.epoch).length;
+  assert.ok(changes >= 4, `${changes} turns`);
+  assert.equal(sender.stats().reconnects, 0);
 });

@@ -33,8 +33,9 @@ async function canonicalRun(observe: (disk: MemoryFileSystem, cut: Omit<Cut, "di
   const disk = { ...await openDisk(fs, folder, 6_000), segmentBytes: 1_000 };
   const log = makeLogger("test", "silent");
   const onStored = () => {};
-  const runs = [{ epoch: 1n, spool }];
-  const keeper = new DiskKeeper({ disk, clock, log, runs, onStored, commitMs: 0, boundStep: 3 });
+  const run = { epoch: 1n, spool };
+  const sending = () => run;
+  const keeper = new DiskKeeper({ disk, clock, log, runs: [run], sending, onStored, commitMs: 0, boundStep: 3 });
   const sent = new Set<number>();
   let operations = 0;
   fs.before = ({ name }) => {
@@ -60,7 +61,7 @@ async function canonicalRun(observe: (disk: MemoryFileSystem, cut: Omit<Cut, "di
   }
   await quiet();
   fs.before = null;
-  return spool.lost.get("spool full")?.records ?? 0;
+  return spool.books.lost.get("spool full")?.records ?? 0;
 }
 
 async function check({ what, disk, durable, acknowledged, taken, sent }: Cut): Promise<void> {

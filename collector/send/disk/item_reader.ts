@@ -15,6 +15,8 @@ export class ItemReader {
   #position = segmentHeaderBytes;
   #buffer: Uint8Array = new Uint8Array(0);
   #bufferAt = 0;
+  /** Where the last good item ends. */
+  goodBytes: number = segmentHeaderBytes;
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
@@ -23,15 +25,23 @@ export class ItemReader {
   /** The next good item that ends at or before `limitBytes` of the file; null when there is none (yet). */
   async next(limitBytes: number): Promise<Item | null> {
     for (;;) {
-      const header = await this.#bytes(this.#position, itemHeaderBytes, limitBytes);
+      // Most items are in the buffer, where waiting for a promise would cost more than reading them.
+      const headerAt = this.#position;
+      if (headerAt + itemHeaderBytes > limitBytes) return null;
+      const header = this.#buffered(headerAt, itemHeaderBytes)
+        ?? await this.#load(headerAt, itemHeaderBytes, limitBytes);
       if (header === null) return null;
       const view = new DataView(header.buffer, header.byteOffset, itemHeaderBytes);
       const [length, checksum, kind] = [view.getUint32(0), view.getUint32(4), view.getUint8(8)];
       if (length > payloadBytesMax) return null;
-      const payload = await this.#bytes(this.#position + itemHeaderBytes, length, limitBytes);
+      const payloadAt = headerAt + itemHeaderBytes;
+      if (payloadAt + length > limitBytes) return null;
+      const payload = this.#buffered(payloadAt, length) ?? await this.#load(payloadAt, length, limitBytes);
       if (payload === null) return null;
       this.#position += itemHeaderBytes + length;
-      if (itemChecksum(kind, payload) === checksum) return { kind, payload: payload.slice() };
+      if (itemChecksum(kind, payload) !== checksum) continue;
+      this.goodBytes = this.#position;
+      return { kind, payload: payload.slice() };
     }
   }
 
@@ -39,18 +49,18 @@ export class ItemReader {
     return this.#handle.close();
   }
 
-  /** A view of bytes of the file, or null when they go beyond the limit. */
-  async #bytes(at: number, count: number, limitBytes: number): Promise<Uint8Array | null> {
-    if (at + count > limitBytes) return null;
+  #buffered(at: number, count: number): Uint8Array | null {
     const offset = at - this.#bufferAt;
-    if (offset < 0 || offset + count > this.#buffer.length) {
-      const fresh = new Uint8Array(Math.max(count, Math.min(chunkBytes, limitBytes - at)));
-      const got = await this.#handle.read(fresh, at);
-      this.#buffer = fresh.subarray(0, got);
-      this.#bufferAt = at;
-      if (got < count) return null;
-      return this.#buffer.subarray(0, count);
-    }
-    return this.#buffer.subarray(offset, offset + count);
+    return offset < 0 || offset + count > this.#buffer.length ? null : this.#buffer.subarray(offset, offset + count);
+  }
+
+  /** A view of bytes of the file, or null when they go beyond the limit. */
+  async #load(at: number, count: number, limitBytes: number): Promise<Uint8Array | null> {
+    if (at + count > limitBytes) return null;
+    const fresh = new Uint8Array(Math.max(count, Math.min(chunkBytes, limitBytes - at)));
+    const got = await this.#handle.read(fresh, at);
+    this.#buffer = fresh.subarray(0, got);
+    this.#bufferAt = at;
+    return this.#buffered(at, count);
   }
 }

@@ -19,16 +19,23 @@ export interface KeeperOptions {
   readonly log: Logger;
   /** The runs that are still to be sent, oldest first, the last being this start's; the list changes. */
   readonly runs: readonly Run[];
+  /** That which is being sent. */
+  readonly sending: () => Run;
   /** Something is durable, or was read back: more may be sent. */
   readonly onStored: () => void;
-  /** Least time between two commits. Default 25 ms. */
+  /** How long a record waits for others that are written with it. Default 25 ms. */
   readonly commitMs?: number;
+  /** How long an operation may take until the disk counts as stuck. Default 10 s. */
+  readonly stallMs?: number;
   /** By how many sequence numbers the bound goes ahead of what is sent. Default 1,024. */
   readonly boundStep?: number;
 }
 
-/** `full`: no room, `failed`: another error. In both, records are in memory only until a write succeeds again. */
-export type DiskCondition = "good" | "full" | "failed";
+/**
+ * `full`: no room, `failed`: another error, `stuck`: no answer. Except when `good`, records are in memory only until a
+ * write succeeds again.
+ */
+export type DiskCondition = "good" | "full" | "failed" | "stuck";
 
 type Job = () => Promise<void>;
 
@@ -37,6 +44,8 @@ const retryMs = 1000;
 /** How often the marks tell what is acknowledged, at least. */
 const marksMs = 5000;
 const readFailuresMax = 5;
+/** How long closing waits for a disk that does not answer. */
+const closeMsMax = 5000;
 
 /** Opens the folder of a spool that may take `bytesMax` of disk. */
 export async function openDisk(fs: FileSystem, folder: string, bytesMax: number): Promise<OpenedDisk> {
@@ -56,7 +65,8 @@ export class DiskKeeper {
   #cancelTimer = () => {};
   #timerAtMs = Infinity;
   #retryAtMs = -Infinity;
-  #committedAtMs = -Infinity;
+  /** When the first record was made that no commit has taken; null when there is none. */
+  #waitingSinceMs: number | null = null;
   #marksAtMs: number;
   #readFailures = 0;
   /** Writes that failed. */
@@ -78,6 +88,14 @@ export class DiskKeeper {
     return this.#condition;
   }
 
+  get bytesMax(): number {
+    return this.#options.disk.bytesMax;
+  }
+
+  get cutBytes(): number {
+    return this.#options.disk.cutBytes;
+  }
+
   get bytes(): number {
     let bytes = 0;
     for (const log of this.#logs.values()) bytes += log.bytes;
@@ -86,6 +104,8 @@ export class DiskKeeper {
 
   /** Looks whether there is something to do, and begins to do it. Call it after each change of a spool. */
   poke(): void {
+    const { runs, clock } = this.#options;
+    if (this.#waitingSinceMs === null && runs.at(-1)?.spool.hasUndurable) this.#waitingSinceMs = clock.monotonicMs();
     if (this.#working !== null || this.#closed) return;
     const job = this.#nextJob();
     if (job === null) return;
@@ -100,10 +120,19 @@ export class DiskKeeper {
     this.#ended.push(log);
   }
 
-  /** Makes durable what can be, for the next start. */
+  /** Makes durable what can be, for the next start. A disk that does not answer is left after 5 s. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer();
+    const { clock, log } = this.#options;
+    const { promise: answered, resolve } = Promise.withResolvers<boolean>();
+    const cancel = clock.after(closeMsMax, () => resolve(false));
+    void this.#finish().then(() => resolve(true));
+    if (!await answered) log.error("the spool's disk does not answer; leaving it as it is");
+    cancel();
+  }
+
+  async #finish(): Promise<void> {
     await this.#working;
     const current = this.#options.runs.at(-1);
     try {
@@ -121,24 +150,29 @@ export class DiskKeeper {
   }
 
   async #work(first: Job): Promise<void> {
-    for (let job: Job | null = first; job !== null; job = this.#closed ? null : this.#nextJob()) await job();
+    const { clock, stallMs = 10_000 } = this.#options;
+    for (let job: Job | null = first; job !== null; job = this.#closed ? null : this.#nextJob()) {
+      const cancel = clock.after(stallMs, () => this.#stall());
+      await job();
+      cancel();
+    }
     this.#working = null;
   }
 
   #nextJob(): Job | null {
     const { runs, clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    const [sending] = runs;
+    const sending = this.#options.sending();
     const current = runs.at(-1);
-    if (sending === undefined || current === undefined) return null;
+    if (current === undefined) return null;
     if (nowMs < this.#retryAtMs) return this.#later(this.#retryAtMs);
     if (this.#ended.length > 0) return () => this.#removeEnded();
     if (sending.spool.wantsBound) return () => this.#raiseBound(sending);
     if (sending.spool.wantsRefill !== null) return () => this.#refill(sending);
     if (this.#wantsTrim(sending, nowMs)) return () => this.#trim(sending);
     if (!current.spool.hasUndurable) return null;
-    const { commitMs = 25 } = this.#options;
-    if (nowMs < this.#committedAtMs + commitMs) return this.#later(this.#committedAtMs + commitMs);
+    const commitAtMs = (this.#waitingSinceMs ??= nowMs) + (this.#options.commitMs ?? 25);
+    if (nowMs < commitAtMs) return this.#later(commitAtMs);
     if (this.bytes < this.#options.disk.bytesMax) return () => this.#write(current);
     return this.#dropJob(current);
   }
@@ -219,7 +253,7 @@ export class DiskKeeper {
 
   async #write(run: Run): Promise<void> {
     const { spool } = run;
-    this.#committedAtMs = this.#options.clock.monotonicMs();
+    this.#waitingSinceMs = null;
     const entries = spool.takeUndurable(writeBytesMax);
     try {
       await this.#logOf(run).append(entries, spool.highestAcknowledged);
@@ -238,17 +272,29 @@ export class DiskKeeper {
     if (this.#condition === "good") return;
     this.#condition = "good";
     // What the marks could not say meanwhile is said now, before anything else is sent.
-    spool.disk.bound = 0;
+    for (const run of this.#options.runs) run.spool.disk.bound = 0;
     this.#options.log.info("the spool's disk takes records again");
   }
 
+  /** The disk has not answered for long. What it was asked to write may still come to be there. */
+  #stall(): void {
+    for (const { spool } of this.#options.runs) {
+      spool.disk.storing = false;
+      spool.disk.bound = Number.MAX_SAFE_INTEGER;
+    }
+    this.#worsen("stuck", "the disk does not answer");
+    this.#options.onStored();
+  }
+
   #fail(error: unknown): void {
-    this.failures++;
     this.#retryAtMs = this.#options.clock.monotonicMs() + retryMs;
-    const condition = errorCode(error) === "ENOSPC" || errorCode(error) === "EDQUOT" ? "full" : "failed";
+    this.#worsen(errorCode(error) === "ENOSPC" || errorCode(error) === "EDQUOT" ? "full" : "failed", messageOf(error));
+  }
+
+  #worsen(condition: DiskCondition, reason: string): void {
+    this.failures++;
     if (this.#condition === condition) return;
     this.#condition = condition;
-    const reason = messageOf(error);
     this.#options.log.error({ reason, condition }, "cannot write the spool to disk; going on from memory");
   }
 

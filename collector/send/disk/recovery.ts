@@ -3,8 +3,11 @@ import { makeDurableDir } from "../../../core/runtime/durable_dir.ts";
 import { FileMissingError, type FileSystem } from "../../../core/runtime/env.ts";
 import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from "./format.ts";
 import { RunLog } from "./run_log.ts";
-import { lastOf } from "./run_reader.ts";
+import { lastOf, type Stored } from "./run_reader.ts";
 import { countDamage, countLoss, countRecord, makeSegment, parseSegmentName } from "./segment.ts";
+
+/** How much is read at a time. */
+const scanBytes = 1024 * 1024;
 
 /** What an earlier start of the collector has left on disk. */
 export interface RecoveredRun {
@@ -23,6 +26,8 @@ export interface Recovery {
   readonly runs: readonly RecoveredRun[];
   /** Files that hold no segment; they were renamed to `<name>.bad`. */
   readonly badFiles: number;
+  /** What follows the last good item of each run: writes that were cut off. */
+  readonly cutBytes: number;
   /** The greatest epoch that was found; 0 when there is none. */
   readonly newestEpoch: bigint;
 }
@@ -42,16 +47,17 @@ export async function recoverSpool(fs: FileSystem, folder: string, segmentBytes:
     numbers.set(epoch, known);
   }
   const runs: RecoveredRun[] = [];
-  let badFiles = 0;
+  let [badFiles, cutBytes] = [0, 0];
   for (const epoch of [...numbers.keys()].toSorted((a, b) => (a < b ? -1 : 1))) {
     const log = new RunLog({ fs, folder, epoch, segmentBytes });
     const found = await adoptSegments(log, folder, (numbers.get(epoch) ?? []).toSorted((a, b) => a - b));
     badFiles += found.badFiles;
     const run = await scanRun(log, found.acknowledged);
+    cutBytes += log.restBytes;
     if (run === null) await log.remove();
     else runs.push(run);
   }
-  return { runs, badFiles, newestEpoch };
+  return { runs, badFiles, cutBytes, newestEpoch };
 }
 
 /** Loads the marks and takes over the segments, except those that nobody needs any more, which go. */
@@ -96,9 +102,7 @@ async function adoptSegments(
 /** Reads a run from end to end; null when it holds nothing. */
 async function scanRun(log: RunLog, acknowledged: number): Promise<RecoveredRun | null> {
   let [last, records, samples] = [acknowledged, 0, 0];
-  for (;;) {
-    const [stored] = await log.read(last + 1, Number.POSITIVE_INFINITY, 1);
-    if (stored === undefined) break;
+  for await (const stored of allOf(log, acknowledged + 1)) {
     last = lastOf(stored);
     const segment = log.segments.findLast(({ first }) => first <= last);
     if (stored.kind === "record") {
@@ -114,6 +118,16 @@ async function scanRun(log: RunLog, acknowledged: number): Promise<RecoveredRun 
   }
   if (last === acknowledged) return null;
   return { log, first: acknowledged + 1, last, records, samples, bound: log.marks.bound };
+}
+
+async function* allOf(log: RunLog, first: number): AsyncGenerator<Stored> {
+  for (let next = first;;) {
+    const batch = await log.read(next, Number.POSITIVE_INFINITY, scanBytes, false);
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    yield* batch;
+    next = lastOf(last) + 1;
+  }
 }
 
 async function readHeader(

@@ -104,8 +104,13 @@ export class RunLog {
   }
 
   /** See {@link RunReader.read}. */
-  read(from: number, until: number, bytesMax: number): Promise<Stored[]> {
-    return this.#reader.read(from, until, bytesMax);
+  read(from: number, until: number, bytesMax: number, withShapes = true): Promise<Stored[]> {
+    return this.#reader.read(from, until, bytesMax, withShapes);
+  }
+
+  /** See {@link RunReader.restBytes}. */
+  get restBytes(): number {
+    return this.#reader.restBytes;
   }
 
   /** Ends the segment that is being written; the next record begins another. */

@@ -51,20 +51,25 @@ export class RunReader {
 
   /**
    * Everything from sequence `from` up to `until`, but no more than about `bytesMax`; at least one place. It ends
-   * before `until` where nothing more is there.
+   * before `until` where nothing more is there. Without `withShapes`, a record's shapes are not looked for, and null.
    */
-  async read(from: number, until: number, bytesMax: number): Promise<Stored[]> {
+  async read(from: number, until: number, bytesMax: number, withShapes = true): Promise<Stored[]> {
     if (from !== this.#next) await this.close();
     const stored: Stored[] = [];
     this.#next = from;
     for (let bytes = 0; bytes < bytesMax && this.#next <= until;) {
-      const one = await this.#read(this.#next, until);
+      const one = await this.#read(this.#next, until, withShapes);
       if (one === null) break;
       stored.push(one);
       this.#next = lastOf(one) + 1;
       bytes += one.kind === "loss" ? lossBytes : one.record.body.length + lossBytes;
     }
     return stored;
+  }
+
+  /** What follows the last good item that was read, in its segment. */
+  get restBytes(): number {
+    return this.#place === null ? 0 : this.#place.segment.bytes - this.#place.items.goodBytes;
   }
 
   /** Closes the file that it reads; reading may go on. */
@@ -75,7 +80,7 @@ export class RunReader {
     await place?.items.close();
   }
 
-  async #read(next: number, until: number): Promise<Stored | null> {
+  async #read(next: number, until: number, withShapes: boolean): Promise<Stored | null> {
     const { losses } = this.#run;
     const declared = losses.find((lost) => lost.firstSequence <= next && next <= lost.lastSequence);
     if (declared !== undefined) return { kind: "loss", lost: cutLoss(declared, next), isFound: false };
@@ -89,7 +94,7 @@ export class RunReader {
       const item = segment === undefined ? null : await this.#item(segment, next, nextFirst ?? Infinity);
       if (item === null) return Number.isFinite(end) ? damage(next, end) : null;
       if (item.first > next) return damage(next, Math.min(item.first - 1, end));
-      return this.#resolve(item, next);
+      return this.#resolve(item, next, withShapes);
     }
   }
 
@@ -119,8 +124,9 @@ export class RunReader {
     return this.#place;
   }
 
-  #resolve(item: SequencedItem, next: number): Stored {
+  #resolve(item: SequencedItem, next: number, withShapes: boolean): Stored {
     if (item.kind === "loss") return { kind: "loss", lost: cutLoss(item.lost, next), isFound: false };
+    if (!withShapes) return { kind: "record", record: item.record, shapes: null };
     return { kind: "record", record: item.record, shapes: shapesOf(item.record, this.#place?.shapes ?? new Map()) };
   }
 }

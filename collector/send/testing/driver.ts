@@ -4,7 +4,14 @@ import { encodeCredit, encodeSessionError, encodeUnknown, encodeWelcome } from "
 import type { ContentId } from "../../../core/protocol/shape.ts";
 import type { ExporterAddress } from "../addresses.ts";
 import type { OutboundRecord } from "../outbox.ts";
-import { type Effect, makeSenderState, type Note, type SenderEvent, type SenderState } from "../sender_state.ts";
+import {
+  type Effect,
+  makeSenderState,
+  type Note,
+  type RecoveredStretch,
+  type SenderEvent,
+  type SenderState,
+} from "../sender_state.ts";
 import { step } from "../step.ts";
 
 export const identity = { cluster: "c1", namespace: "shop", name: "bcs-collector-shop-0" };
@@ -23,10 +30,11 @@ export class Driver {
   #timerAtMs: number | null = null;
 
   /** `random` answers each question for chance in turn; 0.5 afterwards. */
-  constructor(options: { budgetBytes?: number; random?: number[] } = {}) {
-    const { budgetBytes = 1_000_000, random = [] } = options;
+  constructor(options: { budgetBytes?: number; random?: number[]; recovered?: readonly RecoveredStretch[] } = {}) {
+    const { budgetBytes = 1_000_000, random = [], recovered = [] } = options;
     const float = () => random.shift() ?? 0.5;
-    this.state = makeSenderState({ identity, epoch: 7n, token: () => "t", budgetBytes, random: { float } });
+    const config = { identity, epoch: 7n, token: () => "t", budgetBytes, random: { float } };
+    this.state = makeSenderState({ ...config, recovered });
   }
 
   event(event: SenderEvent): void {

@@ -121,6 +121,9 @@ export class ModelExporter {
       send(FrameType.error, 0, encodeSessionError({ code: this.refusal, message: "refused" }));
       return;
     }
+    if (this.#session !== null && hello.epoch < this.#session.hello.epoch) {
+      throw new ModelProtocolError(`epoch ${hello.epoch} while ${this.#session.hello.epoch} is connected`);
+    }
     this.fsync(false);
     const last = this.#lastDurable(hello.epoch);
     const expected = Math.max(hello.nextSequence, last + 1);

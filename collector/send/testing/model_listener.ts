@@ -1,25 +1,32 @@
 import { encodeFrame } from "../../../core/protocol/frame.ts";
 import { FrameReader } from "../../../core/protocol/frame_reader.ts";
-import type { Connection, ConnectionHandlers } from "../../../core/runtime/env.ts";
+import type { Connection, ConnectionHandlers, ServerTls } from "../../../core/runtime/env.ts";
 import { formatAddress, systemNetwork } from "../../../core/runtime/system_net.ts";
 import type { ModelExporter } from "./model_exporter.ts";
 
 export interface ModelListener {
   readonly address: string;
   readonly connections: readonly Connection[];
+  renewTls(tls: ServerTls): void;
   close(): Promise<void>;
 }
 
-/** A loopback socket on a free port whose connections `accept` handles. */
+/** A loopback socket on a free port whose connections `accept` handles, by default without TLS. */
 export async function listenLoopback(
   accept: (connection: Connection, index: number) => ConnectionHandlers,
+  tls?: ServerTls,
 ): Promise<ModelListener> {
   const connections: Connection[] = [];
   const listener = await systemNetwork.listen({ host: "127.0.0.1", port: 0 }, (connection) => {
     connections.push(connection);
     return accept(connection, connections.length - 1);
-  });
-  return { address: formatAddress(listener.address), connections, close: () => listener.close() };
+  }, tls);
+  return {
+    address: formatAddress(listener.address),
+    connections,
+    renewTls: (renewed) => listener.renewTls(renewed),
+    close: () => listener.close(),
+  };
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   type SenderConfig,
   type SenderEvent,
   type SenderState,
+  sendingRun,
 } from "../sender_state.ts";
 import { step } from "../step.ts";
 import { ModelExporter } from "./model_exporter.ts";
@@ -39,6 +40,8 @@ export interface SimulatedRun {
 
 /** Bytes by which the spool may exceed its budget: those of one loss. */
 const budgetSlackBytes = 700;
+/** Those of all shapes in this world, which each start holds for itself. */
+const shapeBytesMax = 12_000;
 
 interface SimulatedConnection {
   readonly exporter: ModelExporter;
@@ -103,8 +106,19 @@ export class Simulation {
     };
     const onStored = () => this.#dispatch({ type: "stored" });
     const log = makeLogger("test", "silent");
-    const { runs } = this.state;
-    this.#keeper = new DiskKeeper({ disk, clock, log, runs, onStored, commitMs: 5, boundStep: 4 });
+    const { state } = this;
+    const { runs } = state;
+    const sending = () => sendingRun(state);
+    this.#keeper = new DiskKeeper({
+      disk,
+      clock,
+      log,
+      runs,
+      sending,
+      onStored,
+      commitMs: 5,
+      boundStep: 4,
+    });
     this.#announce(this.exporters.map(({ name }) => name));
   }
 
@@ -156,6 +170,7 @@ export class Simulation {
       token: () => "",
       budgetBytes: this.#options.budgetBytes,
       random: this.#random,
+      turns: { aloneMs: 400, turnMs: 100 },
       ...config,
     });
   }
@@ -348,8 +363,10 @@ export class Simulation {
     const { books } = spool;
     const bytes = runs.reduce((sum, run) => sum + run.spool.bytes, 0);
     const { budgetBytes } = this.#options;
-    // With a disk, a record more, and what was just read back.
-    const slackBytes = this.#keeper === null ? budgetSlackBytes : budgetSlackBytes * 10 + budgetBytes / 8;
+    // With a disk, a record more, and what was just read back of an earlier start, with its shapes.
+    const slackBytes = this.#keeper === null
+      ? budgetSlackBytes
+      : budgetSlackBytes * 2 + shapeBytesMax + budgetBytes / 8;
     assert.ok(bytes <= budgetBytes + slackBytes, `${bytes} bytes are held`);
     const lost = [...books.lost.values()].reduce((sum, { records }) => sum + records, 0);
     const { recovered, made, acknowledged, unacknowledged } = books;

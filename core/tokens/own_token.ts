@@ -1,13 +1,21 @@
-import { messageOf, UserError } from "../core/errors.ts";
-import type { Clock, FileSystem } from "../core/runtime/env.ts";
-import type { Logger } from "../core/telemetry/log.ts";
+import { messageOf, UserError } from "../errors.ts";
+import type { Clock, FileSystem } from "../runtime/env.ts";
+import type { Logger } from "../telemetry/log.ts";
 
 const pollMs = 5000;
 
-/** A token that may change while the collector runs. */
+/** The token that a process shows to others; it may change while the process runs. */
 export interface Token {
   current(): string;
   close(): void;
+}
+
+export interface OwnTokenDeps {
+  readonly fs: Pick<FileSystem, "readFile">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The option that it was given by. Default `--token`. */
+  readonly flag?: string;
 }
 
 /**
@@ -18,15 +26,15 @@ export interface Token {
 export async function openToken(
   text: string,
   environment: Readonly<Record<string, string | undefined>>,
-  deps: { readonly fs: Pick<FileSystem, "readFile">; readonly clock: Clock; readonly log: Logger },
+  deps: OwnTokenDeps,
 ): Promise<Token> {
+  const { fs, clock, log, flag = "--token" } = deps;
   if (text.startsWith("env:")) {
     const token = environment[text.slice(4)];
-    if (token === undefined || token === "") throw new UserError(`Cannot use --token "${text}": it is not set`);
+    if (token === undefined || token === "") throw new UserError(`Cannot use ${flag} "${text}": it is not set`);
     return { current: () => token, close() {} };
   }
   if (!text.startsWith("file:")) return { current: () => text, close() {} };
-  const { fs, clock, log } = deps;
   const read = async () => {
     const token = new TextDecoder().decode(await fs.readFile(text.slice(5))).trim();
     if (token === "") throw new Error("the file is empty");
@@ -36,7 +44,7 @@ export async function openToken(
   try {
     token = await read();
   } catch (error) {
-    throw new UserError(`Cannot use --token "${text}": ${messageOf(error)}`, { cause: error });
+    throw new UserError(`Cannot use ${flag} "${text}": ${messageOf(error)}`, { cause: error });
   }
   let isClosed = false;
   let lastProblem = "";
