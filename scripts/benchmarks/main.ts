@@ -2,9 +2,19 @@ import { cpus } from "node:os";
 import { assignBenchmark } from "./assign.ts";
 import type { Benchmark, Figure } from "./benchmark.ts";
 import { configLatencyBenchmark } from "./config_latency.ts";
+import { ingestBenchmark } from "./ingest.ts";
+import { remoteWriteBenchmark } from "./remote_write.ts";
+import { spoolBenchmark } from "./spool.ts";
 import { walBenchmark } from "./wal.ts";
 
-const benchmarks: readonly Benchmark[] = [assignBenchmark, configLatencyBenchmark, walBenchmark];
+const benchmarks: readonly Benchmark[] = [
+  assignBenchmark,
+  configLatencyBenchmark,
+  ingestBenchmark,
+  remoteWriteBenchmark,
+  spoolBenchmark,
+  walBenchmark,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -248,7 +248,7 @@ test("a long backlog of an earlier start and what is new take turns, and each re
   const left = open(1n, { addresses: { subscribe: () => () => {} } }, await openDisk(fs, "/spool", 100_000_000));
   for (let timeMs = 1; timeMs <= 2_000; timeMs++) left.push(opaqueRecord(timeMs, 2_000));
   await left.close();
-  // Durable every 10 ms, in a window of 16 KiB: the backlog takes longer than its first turn on a clock 100 times as fast.
+  // Durable every 10 ms, in a window of 16 KiB: the backlog takes longer than its first turn on a clock 20 times as fast.
   const wal = new FakeWal();
   const syncing = setInterval(() => wal.sync(), 10);
   const address = { host: "127.0.0.1", port: 0 };
@@ -258,8 +258,8 @@ test("a long backlog of an earlier start and what is new take turns, and each re
   const { clock } = systemEnv;
   const fast = {
     wallMs: () => clock.wallMs(),
-    monotonicMs: () => clock.monotonicMs() * 100,
-    after: (delayMs: number, run: () => void) => clock.after(delayMs / 100, run),
+    monotonicMs: () => clock.monotonicMs() * 20,
+    after: (delayMs: number, run: () => void) => clock.after(delayMs / 20, run),
   };
   const addresses = fixedAddress(formatAddress(ingest.address));
   const sender = open(2n, { addresses, env: { ...systemEnv, clock: fast } }, await openDisk(fs, "/spool", 100_000_000));
@@ -272,7 +272,7 @@ test("a long backlog of an earlier start and what is new take turns, and each re
   const pushing = setInterval(() => void sender.push(opaqueRecord(++made)), 20);
   await wal.appended(2_000);
   clearInterval(pushing);
-  assert.equal(await sender.flush(flushMs * 100), true);
+  assert.equal(await sender.flush(flushMs * 20), true);
   const of = (epoch: bigint) => wal.records.flatMap((one) => one.origin?.epoch === epoch ? [sequenceOf(one)] : []);
   assert.deepEqual(of(1n), Array.from({ length: 2_000 }, (_, index) => index + 1));
   assert.deepEqual(of(2n), Array.from({ length: made }, (_, index) => index + 1));
