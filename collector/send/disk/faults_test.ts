@@ -194,6 +194,22 @@ test("a disk that hangs is done without, said, and used again when it answers", 
   assert.deepEqual(outcome(exporter), upTo(21));
 });
 
+test("what memory holds at the end is on disk, however much it is", async () => {
+  const fs = new MemoryFileSystem();
+  const open = async (epoch: bigint) => {
+    const disk = await openDisk(fs, folder, 100_000_000);
+    const log = makeLogger("test", "silent");
+    const env = { ...systemEnv, clock };
+    return startSender({ identity, epoch, token: "", addresses: nobody, env, log, metrics: new Registry(), disk });
+  };
+  const left = await open(1n);
+  for (let number = 1; number <= 5_000; number++) left.push(opaqueRecord(number, 2_000));
+  await left.close();
+  const next = await open(2n);
+  assert.equal(next.stats().recoveredRecords, 5_000);
+  await next.close();
+});
+
 test("a disk that hangs does not keep the collector from ending", async (context) => {
   const fs = new MemoryFileSystem();
   const { sender, messages } = await start(context, fs, 1n, nobody);

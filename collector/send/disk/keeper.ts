@@ -136,7 +136,10 @@ export class DiskKeeper {
     await this.#working;
     const current = this.#options.runs.at(-1);
     try {
-      if (current?.spool.hasUndurable) await this.#write(current);
+      // One write takes so many bytes at most, and a failed one would fail again.
+      for (let failed = this.failures; current?.spool.hasUndurable && this.failures === failed;) {
+        await this.#write(current);
+      }
       for (const log of this.#ended) await log.remove();
       for (const run of this.#options.runs) {
         const log = this.#logOf(run);
