@@ -137,7 +137,8 @@ export class DiskKeeper {
     const current = this.#options.runs.at(-1);
     try {
       // One write takes so many bytes at most, and a failed one would fail again.
-      for (let failed = this.failures; current?.spool.hasUndurable && this.failures === failed;) {
+      const { failures } = this;
+      while (current?.spool.hasUndurable && this.failures === failures) {
         await this.#write(current);
       }
       for (const log of this.#ended) await log.remove();
