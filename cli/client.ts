@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { messageOf, UserError } from "../core/errors.ts";
+import { causeMessageOf, UserError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { printable } from "./output.ts";
 
 const timeoutMsDefault = 10_000;
@@ -120,19 +121,7 @@ function urlOf({ server }: ClientOptions, { path, query = {} }: Call): URL {
   return url;
 }
 
-/** Undefined for text that is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** fetch says "fetch failed" and hides the reason behind it. */
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return messageOf(cause).replaceAll("\n", " ");
+  return causeMessageOf(error).replaceAll("\n", " ");
 }

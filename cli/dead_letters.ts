@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, UserError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { readOptions } from "../core/options.ts";
 import { call, type ClientOptions, clientOptions, readJson } from "./client.ts";
 import { type Output, runGroup, terminal } from "./group.ts";
@@ -146,13 +147,4 @@ async function readLetters(dataDir: string, sink: string): Promise<Letter[]> {
     }
   }
   return letters;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

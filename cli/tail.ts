@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { messageOf, UserError } from "../core/errors.ts";
+import { causeMessageOf, UserError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { type OptionValues, readOptions } from "../core/options.ts";
 import { delay } from "../core/runtime/delay.ts";
 import { runUntilSignal } from "../core/runtime/process.ts";
@@ -105,7 +106,7 @@ async function follow(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof UserError) throw error;
-      output.complain(`Cannot follow ${url}: ${reasonOf(error)}; asking again`);
+      output.complain(`Cannot follow ${url}: ${causeMessageOf(error)}; asking again`);
     }
     await delay(againMs, signal);
   }
@@ -172,7 +173,7 @@ async function knownExporters(values: Options): Promise<string[]> {
 }
 
 function readLine(line: string, from: string, format: Options["output"]): { text: string; isNotice: boolean } | null {
-  const read = lineSchema.safeParse(JSON.parse(line));
+  const read = lineSchema.safeParse(parseJson(line));
   if (!read.success) return null;
   if ("notice" in read.data) {
     const { notice, samples, scrapes } = read.data;
@@ -186,9 +187,4 @@ function readLine(line: string, from: string, format: Options["output"]): { text
 
 function list(text: string): string[] {
   return text.split(",").map((one) => one.trim()).filter((one) => one !== "");
-}
-
-/** fetch says "fetch failed" and hides the reason behind it. */
-function reasonOf(error: unknown): string {
-  return messageOf(error instanceof Error && error.cause instanceof Error ? error.cause : error);
 }

@@ -11,6 +11,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { parseJson } from "../../core/json.ts";
 import { makeDurableDir } from "../../core/runtime/durable_dir.ts";
 import { type Clock, type FileHandle, FileMissingError, type FileSystem } from "../../core/runtime/env.ts";
 import { addTally, newTally, type Tally } from "../ledger/books.ts";
@@ -141,13 +142,4 @@ export class DeadLetters {
 export function letterTally(letter: DeadLetter): Tally {
   const samples = "families" in letter ? letter.families.reduce((sum, { samples: { length } }) => sum + length, 0) : 0;
   return newTally(1, samples);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

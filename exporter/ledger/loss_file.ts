@@ -16,6 +16,7 @@
 
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { parseJson } from "../../core/json.ts";
 import { makeDurableDir } from "../../core/runtime/durable_dir.ts";
 import { FileMissingError, type FileSystem } from "../../core/runtime/env.ts";
 import type { Loss } from "./loss.ts";
@@ -155,13 +156,4 @@ function parseLine(bytes: Uint8Array): DeclaredLoss | null {
     return { origin: { cluster, namespace, name, epoch: BigInt(epoch) }, ...span };
   });
   return { ...read, origins };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

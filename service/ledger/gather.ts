@@ -1,4 +1,4 @@
-import { messageOf } from "../../core/errors.ts";
+import { causeMessageOf } from "../../core/errors.ts";
 import type { LiveRecord } from "../../core/registry/records.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
 import {
@@ -49,8 +49,7 @@ async function askExporter(
     const read = exporterLedger.safeParse(JSON.parse(text));
     return read.success ? { ledger: read.data } : { exporter: id, reason: `no ledger at ${url}` };
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return { exporter: id, reason: `${url}: ${messageOf(cause)}` };
+    return { exporter: id, reason: `${url}: ${causeMessageOf(error)}` };
   }
 }
 
