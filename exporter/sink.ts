@@ -6,8 +6,8 @@ import type { Origin } from "./wal/wal.ts";
  *
  * `deliver` is called with one batch at a time and again with the same records after `retry`, so delivery is at
  * least once: a sink must bear seeing records twice, in a batch that is cut differently too. It never rejects for a
- * reason of the destination; a rejection is a defect and stops the sink. It settles soon after `signal` is aborted,
- * with `retry` when the destination has not taken the batch by then.
+ * reason of the destination; a rejection is a defect, and the batch is tried again as after `retry`. It settles soon
+ * after `signal` is aborted, with `retry` when the destination has not taken the batch by then.
  */
 export interface Sink {
   /** A safe name, unique among the sinks of an exporter: its cursor and its dead letters are kept under it. */
