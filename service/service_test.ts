@@ -13,7 +13,7 @@ import { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { leadsAlone } from "./leader/testing/alone.ts";
 import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
-import { type Workload, workloadPath } from "./orchestrator/orchestrator.ts";
+import { asApplied, type Workload, workloadPath } from "./orchestrator/workload.ts";
 import { Service } from "./service.ts";
 import { FakeRegistry, recordOf } from "./testing/fake_registry.ts";
 
@@ -56,7 +56,8 @@ function makeService(): Service {
       ...makeNoneOrchestrator(),
       apply: (workload) => Promise.resolve(void workloads.set(workloadPath(workload), workload)),
       delete: (key) => Promise.resolve(void workloads.delete(workloadPath(key))),
-      list: () => Promise.resolve([...workloads.values()].map((workload) => ({ ...workload, instances: [] }))),
+      list: () =>
+        Promise.resolve([...workloads.values()].map((workload) => ({ ...asApplied(workload), instances: [] }))),
     }),
   });
 }

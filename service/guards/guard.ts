@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../../core/config/canonical.ts";
 import { keyOfPath } from "../../core/config/key.ts";
-import type { Workload } from "../orchestrator/orchestrator.ts";
+import type { Workload } from "../orchestrator/workload.ts";
 import { keyOf } from "../reconcile/collections.ts";
 import type { NamespacePlan, Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
 import { workloadOf } from "../reconcile/workloads.ts";

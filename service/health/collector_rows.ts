@@ -1,7 +1,7 @@
 import type { CollectorDocument } from "../../core/config/schema.ts";
 import { collectorName } from "../../core/registry/collector_id.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
-import type { InstanceState, WorkloadStatus } from "../orchestrator/orchestrator.ts";
+import type { InstanceState, WorkloadStatus } from "../orchestrator/workload.ts";
 import type { NamespacePlan } from "../reconcile/view.ts";
 import type { CollectorRecords } from "./collector_records.ts";
 import type { CollectorReports } from "./target_rows.ts";

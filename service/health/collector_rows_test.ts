@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { collectorId } from "../../core/registry/collector_id.ts";
 import type { LiveRecord, RegistryRecord } from "../../core/registry/records.ts";
-import type { WorkloadStatus } from "../orchestrator/orchestrator.ts";
+import type { WorkloadStatus } from "../orchestrator/workload.ts";
 import { collectorOf } from "../testing/documents.ts";
 import { liveOf, recordOf } from "../testing/fake_registry.ts";
 import { CollectorRecords } from "./collector_records.ts";
@@ -17,7 +17,10 @@ const workload: WorkloadStatus = {
   namespace: "shop",
   name: "one",
   replicas: 2,
-  env: {},
+  fingerprint: "",
+  replicasApplied: 2,
+  drift: [],
+  problem: "",
   instances: [
     { name: "one-0", ordinal: 0, state: "running", pid: 10, restarts: 1, lastEnd: "exit code 1" },
     { name: "one-1", ordinal: 1, state: "waiting", pid: 0, restarts: 4, lastEnd: "killed by SIGKILL" },

@@ -1,6 +1,6 @@
 import { type CollectorStatus, keyOfStatusPath, readStatus } from "../../core/registry/status.ts";
 import type { StoreEvent } from "../../core/store/store.ts";
-import { workloadPath } from "../orchestrator/orchestrator.ts";
+import { workloadPath } from "../orchestrator/workload.ts";
 import type { KnownStatus } from "./remove_statuses.ts";
 
 /** What the collectors last told, each as an entry of the store. It does no I/O: events are applied to it. */

@@ -1,19 +1,33 @@
+import type { Workload, WorkloadKey, WorkloadStatus } from "./workload.ts";
+
 /**
  * Runs the collectors of the namespaces, somewhere. Every call is idempotent: the reconciler repeats what it wants
  * until it is so. A call returns once the wish is taken; `list` tells what has become of it.
  */
 export interface Orchestrator {
   readonly name: string;
-  /** Creates the workload, or makes an existing one equal to it. An equal one is left alone. */
+  /**
+   * Creates the workload, or makes an existing one equal to it, whoever created it: what the wish does not name stays
+   * as it is. An equal one is left alone, and so are instances that run while only the number of replicas changes.
+   * @throws OrchestratorError
+   */
   apply(workload: Workload): Promise<void>;
   /**
    * Sets the number of instances; ordinals 0 to `replicas - 1` run.
    * @throws WorkloadMissingError when there is no such workload.
+   * @throws OrchestratorError
    */
   scale(key: WorkloadKey, replicas: number): Promise<void>;
-  /** Stops every instance and forgets the workload. One that is not there is a success. */
+  /**
+   * Stops every instance and forgets the workload. One that is not there is a success.
+   * @throws OrchestratorError
+   */
   delete(key: WorkloadKey): Promise<void>;
-  /** The workloads that exist, sorted by cluster, namespace and name. */
+  /**
+   * The collector workloads that exist, those made from outside included, sorted by cluster, namespace and name.
+   * Missing is not empty: it fails rather than to leave out what it could not ask for.
+   * @throws OrchestratorError
+   */
   list(): Promise<WorkloadStatus[]>;
   /** Calls back after each change of what `list` returns, also one that was made from outside. */
   watch(onChange: () => void): OrchestratorWatch;
@@ -25,43 +39,23 @@ export interface OrchestratorWatch {
   close(): void;
 }
 
-export interface WorkloadKey {
-  readonly clusterId: string;
-  readonly namespace: string;
-  readonly name: string;
-}
-
-/** The collectors of one namespace. */
-export interface Workload extends WorkloadKey {
-  readonly replicas: number;
-  /** Environment that every instance gets; a variable that exists is replaced. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
-export interface WorkloadStatus extends Workload {
-  readonly instances: readonly InstanceStatus[];
-}
-
-export interface InstanceStatus {
-  /** `<workload>-<ordinal>`: also the name of the instance's collection. */
-  readonly name: string;
-  readonly ordinal: number;
-  readonly state: InstanceState;
-  /** 0 while none runs, and where the orchestrator has no such thing. */
-  readonly pid: number;
-  /** Since the workload was applied. */
-  readonly restarts: number;
-  /** How the last run ended, in a few words; "" when none has. */
-  readonly lastEnd: string;
-}
-
-/** `waiting`: it ended by itself and is started again after a pause. */
-export type InstanceState = "starting" | "running" | "waiting" | "stopping";
-
 export class WorkloadMissingError extends Error {
   override name = "WorkloadMissingError";
 }
 
-export function workloadPath(key: WorkloadKey): string {
-  return `${key.clusterId}/${key.namespace}/${key.name}`;
+/** The system that runs the workloads did not do what it was asked. */
+export class OrchestratorError extends Error {
+  override name = "OrchestratorError";
+  readonly kind: OrchestratorErrorKind;
+
+  constructor(message: string, kind: OrchestratorErrorKind, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
 }
+
+/**
+ * `unavailable`: away, slow, or too busy; worth trying again soon. `conflict`: somebody else changed it at the same
+ * time; worth trying again at once. `forbidden` and `invalid` need a human: trying again is for when they have acted.
+ */
+export type OrchestratorErrorKind = "unavailable" | "conflict" | "forbidden" | "invalid";

@@ -1,7 +1,8 @@
 import { messageOf } from "../../core/errors.ts";
 import { RevisionConflictError, type Store, type StoreEvent, UnreadableEntryError } from "../../core/store/store.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
-import { type Orchestrator, type Workload, workloadPath } from "../orchestrator/orchestrator.ts";
+import type { Orchestrator } from "../orchestrator/orchestrator.ts";
+import { type WorkloadKey, workloadPath } from "../orchestrator/workload.ts";
 import type { Plan } from "./view.ts";
 
 export interface CarryOutDeps {
@@ -70,7 +71,7 @@ export async function carryOut(plan: Plan, mayRemove: boolean, deps: CarryOutDep
   return { written, removed, failures, fenced };
 }
 
-async function unwantedWorkloads(plan: Plan, orchestrator: Orchestrator): Promise<Workload[]> {
+async function unwantedWorkloads(plan: Plan, orchestrator: Orchestrator): Promise<WorkloadKey[]> {
   const wanted = new Set(plan.workloads.map(workloadPath));
   return (await orchestrator.list()).filter((workload) => !wanted.has(workloadPath(workload)));
 }

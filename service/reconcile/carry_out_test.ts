@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { RevisionConflictError, type StoreEvent } from "../../core/store/store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { makeNoneOrchestrator } from "../orchestrator/none_orchestrator.ts";
-import type { Workload, WorkloadStatus } from "../orchestrator/orchestrator.ts";
+import { asApplied, plainWorkload, type Workload } from "../orchestrator/workload.ts";
 import { carryOut } from "./carry_out.ts";
 import type { Plan } from "./view.ts";
 
 function workloadOf(name: string): Workload {
-  return { clusterId: "c1", namespace: "shop", name, replicas: 1, env: {} };
+  return { clusterId: "c1", namespace: "shop", name, replicas: 1, ...plainWorkload };
 }
 
 function setup(failing: Readonly<Record<string, Error>> = {}) {
@@ -20,7 +20,7 @@ function setup(failing: Readonly<Record<string, Error>> = {}) {
     steps.push(what);
     return Promise.resolve();
   };
-  const listed: WorkloadStatus[] = [workloadOf("kept"), workloadOf("old")].map((one) => ({ ...one, instances: [] }));
+  const listed = [workloadOf("kept"), workloadOf("old")].map((one) => ({ ...asApplied(one), instances: [] }));
   const deps = {
     log: makeLogger("test", "silent"),
     store: {

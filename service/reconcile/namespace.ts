@@ -1,6 +1,6 @@
 import type { CollectorReports } from "../health/target_rows.ts";
 import { instanceName } from "../orchestrator/names.ts";
-import type { Workload } from "../orchestrator/orchestrator.ts";
+import type { Workload } from "../orchestrator/workload.ts";
 import { additionsIn, keyOf, placeOf, renderCollection, sharesOf } from "./collections.ts";
 import { divide, lingerMsOf } from "./division.ts";
 import { type Custody, type HandoverTiming, nextLookMs, scraperAt } from "./handover.ts";

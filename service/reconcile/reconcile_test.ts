@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { emptySnapshot, type Pod } from "../discovery/discovery.ts";
+import { plainWorkload } from "../orchestrator/workload.ts";
 import { Sources } from "../targets/sources.ts";
 import { addressesOf, carriedOut, documentOf, storedCollection as stored } from "../testing/collections.ts";
 import { collectorOf, metricOf, podOf } from "../testing/documents.ts";
@@ -185,6 +186,7 @@ test("without a Collector document the workload has the default name and the mos
     namespace: "shop",
     name: "bcs-collector-shop",
     replicas: 3,
+    ...plainWorkload,
     env: {
       MetricClusterType: "k8s",
       MetricClusterID: "c1",

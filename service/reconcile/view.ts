@@ -1,7 +1,7 @@
 import type { DocumentKey } from "../../core/config/key.ts";
 import type { CollectionDocument, CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
 import type { CollectorReports } from "../health/target_rows.ts";
-import type { Workload } from "../orchestrator/orchestrator.ts";
+import type { Workload } from "../orchestrator/workload.ts";
 import type { Target, Unresolved } from "../targets/candidate.ts";
 import type { Sources } from "../targets/sources.ts";
 import type { BalanceMemory } from "./balance.ts";

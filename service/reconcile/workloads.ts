@@ -1,6 +1,6 @@
 import type { CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
 import { defaultWorkloadName } from "../orchestrator/names.ts";
-import type { Workload } from "../orchestrator/orchestrator.ts";
+import { plainWorkload, type Workload } from "../orchestrator/workload.ts";
 
 /** What is known of a namespace when its collector workload is made up. */
 export interface WorkloadInputs {
@@ -24,13 +24,16 @@ export function workloadOf(inputs: WorkloadInputs): Workload {
   const { clusterId, namespace, metrics, replicasKept } = inputs;
   const declared = declaredIn(inputs.collectors);
   const name = declared?.metadata.name ?? inputs.unreadableCollectors[0] ?? defaultWorkloadName(namespace);
+  const clusterType = declared?.spec.clusterType ?? metrics[0]?.spec.clusterType ?? "k8s";
   return {
     clusterId,
     namespace,
     name,
     replicas: declared?.spec.replicas ?? Math.max(defaultReplicas(metrics), replicasKept),
+    ...plainWorkload,
+    clusterType,
     env: {
-      MetricClusterType: declared?.spec.clusterType ?? metrics[0]?.spec.clusterType ?? "k8s",
+      MetricClusterType: clusterType,
       MetricClusterID: clusterId,
       MetricApplicationName: name,
       MetricApplicationNamespace: namespace,

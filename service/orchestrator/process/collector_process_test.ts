@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { plainWorkload } from "../workload.ts";
 import { collectorArguments, collectorLogPath, startCollectorProcess } from "./collector_process.ts";
 
 let folder = "";
@@ -12,7 +13,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const workload = { clusterId: "c1", namespace: "shop", name: "one", replicas: 1, env: { MetricClusterID: "c1" } };
+const workload = {
+  ...plainWorkload,
+  clusterId: "c1",
+  namespace: "shop",
+  name: "one",
+  replicas: 1,
+  env: { MetricClusterID: "c1" },
+};
 const instance = { workload, ordinal: 0, name: "one-0" };
 
 function optionsWith(over: { exporter?: string; env?: Record<string, string | undefined> } = {}) {

@@ -4,15 +4,15 @@ import type { Clock } from "../../../core/runtime/env.ts";
 import { inBackground } from "../../../core/runtime/process.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
 import { instanceName } from "../names.ts";
+import { type Orchestrator, WorkloadMissingError } from "../orchestrator.ts";
 import {
+  asApplied,
   type InstanceStatus,
-  type Orchestrator,
   type Workload,
   type WorkloadKey,
-  WorkloadMissingError,
   workloadPath,
   type WorkloadStatus,
-} from "../orchestrator.ts";
+} from "../workload.ts";
 import { makeSupervisorState, nextWakeMs, step, type SupervisorEvent } from "./supervisor.ts";
 
 export interface ProcessOrchestratorOptions {
@@ -79,7 +79,7 @@ class ProcessOrchestrator implements Orchestrator {
   list(): Promise<WorkloadStatus[]> {
     const workloads = [...this.#workloads].toSorted(([a], [b]) => a < b ? -1 : 1);
     return Promise.resolve(workloads.map(([, workload]) => ({
-      ...workload,
+      ...asApplied(workload),
       instances: instancesOf(workload).map((instance) => this.#statusOf(instance)),
     })));
   }

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import type { ChildEnd } from "../../../core/runtime/child.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
-import { type Workload, WorkloadMissingError } from "../orchestrator.ts";
+import { WorkloadMissingError } from "../orchestrator.ts";
+import { plainWorkload, type Workload } from "../workload.ts";
 import { type Instance, makeProcessOrchestrator } from "./process_orchestrator.ts";
 
 interface FakeProcess {
@@ -49,7 +50,7 @@ function setup() {
 }
 
 function workload(replicas: number, env: Record<string, string> = {}): Workload {
-  return { clusterId: "c1", namespace: "shop", name: "bcs-collector-shop", replicas, env };
+  return { clusterId: "c1", namespace: "shop", name: "bcs-collector-shop", replicas, ...plainWorkload, env };
 }
 
 test("a workload has one process for each ordinal, and applying it again changes nothing", async () => {

@@ -1,4 +1,4 @@
-import type { InstanceState } from "../orchestrator.ts";
+import type { InstanceState } from "../workload.ts";
 
 /**
  * Keeps a set of child processes as wanted: starts what is missing, stops what is not wanted any more, and starts
