@@ -2,9 +2,10 @@ import { messageOf, UserError } from "../errors.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Counter, Gauge, type Registry } from "../telemetry/metrics.ts";
 import type { Clock, FileSystem } from "./env.ts";
+import { Polled } from "./polled.ts";
 import { expiryMs, pairProblem } from "./system_tls.ts";
 
-/** How often the files are looked at. They are read whole, so a Secret's symbolic links are followed each time. */
+/** How often the files are looked at. */
 const pollMs = 1000;
 
 /** Where PEM files are; each may be left out. */
@@ -35,20 +36,10 @@ export interface TlsFilesDeps {
  * and the metrics tell.
  */
 export class TlsFiles {
-  readonly #paths: TlsPaths;
-  readonly #deps: TlsFilesDeps;
-  readonly #listeners = new Set<(content: TlsContent) => void>();
-  #content: TlsContent;
-  #problem: string | null = null;
-  #failures = 0;
-  #closed = false;
-  #cancel: () => void = () => {};
+  readonly #files: Polled<TlsContent>;
 
-  private constructor(paths: TlsPaths, deps: TlsFilesDeps, content: TlsContent) {
-    this.#paths = paths;
-    this.#deps = deps;
-    this.#content = content;
-    this.#schedule();
+  private constructor(files: Polled<TlsContent>) {
+    this.#files = files;
   }
 
   /** @throws UserError when a file cannot be read or used, or only one of certificate and key is given. */
@@ -56,61 +47,43 @@ export class TlsFiles {
     if ((paths.cert === undefined) !== (paths.key === undefined)) {
       throw new UserError("Cannot use TLS: give both a certificate and its key, or neither");
     }
-    return new TlsFiles(paths, deps, await load(paths, deps));
+    const { clock, log } = deps;
+    const files = await Polled.open(() => load(paths, deps), {
+      clock,
+      log,
+      everyMs: pollMs,
+      keptMessage: "the certificates stay as they were",
+      tellRenewed: () => log.info({ ...paths }, "certificates renewed"),
+    });
+    return new TlsFiles(files);
   }
 
   get content(): TlsContent {
-    return this.#content;
+    return this.#files.value;
   }
 
   /** Why the files as they are now cannot be used; null when they can. */
   get problem(): string | null {
-    return this.#problem;
+    return this.#files.problem;
   }
 
   /** Changes that could not be used, since the start. */
   get failures(): number {
-    return this.#failures;
+    return this.#files.failures;
   }
 
   /** Calls back with each new content. Returns what ends it. */
   onRenew(listener: (content: TlsContent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#files.onChange(listener);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#cancel();
+    this.#files.close();
   }
 
   /** Reads the files now. */
-  async reload(): Promise<void> {
-    const { log } = this.#deps;
-    try {
-      const content = await load(this.#paths, this.#deps);
-      this.#problem = null;
-      const { ca, cert, key } = this.#content;
-      if (content.ca === ca && content.cert === cert && content.key === key) return;
-      this.#content = content;
-      log.info({ ...this.#paths }, "certificates renewed");
-      for (const listener of this.#listeners) listener(content);
-    } catch (error) {
-      const problem = messageOf(error);
-      if (problem === this.#problem) return;
-      this.#problem = problem;
-      this.#failures++;
-      log.error({ reason: problem }, "the certificates stay as they were");
-    }
-  }
-
-  #schedule(): void {
-    this.#cancel = this.#deps.clock.after(pollMs, () => void this.#poll());
-  }
-
-  async #poll(): Promise<void> {
-    await this.reload();
-    if (!this.#closed) this.#schedule();
+  reload(): Promise<void> {
+    return this.#files.reload();
   }
 }
 

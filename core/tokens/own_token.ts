@@ -1,5 +1,6 @@
 import { messageOf, UserError } from "../errors.ts";
 import type { Clock, FileSystem } from "../runtime/env.ts";
+import { Polled } from "../runtime/polled.ts";
 import type { Logger } from "../telemetry/log.ts";
 
 const pollMs = 5000;
@@ -40,31 +41,10 @@ export async function openToken(
     if (token === "") throw new Error("the file is empty");
     return token;
   };
-  let token: string;
   try {
-    token = await read();
+    const token = await Polled.open(read, { clock, log, everyMs: pollMs, keptMessage: "the token stays as it was" });
+    return { current: () => token.value, close: () => token.close() };
   } catch (error) {
     throw new UserError(`Cannot use ${flag} "${text}": ${messageOf(error)}`, { cause: error });
   }
-  let isClosed = false;
-  let lastProblem = "";
-  const poll = async () => {
-    try {
-      token = await read();
-      lastProblem = "";
-    } catch (error) {
-      const reason = messageOf(error);
-      if (reason !== lastProblem) log.error({ reason }, "the token stays as it was");
-      lastProblem = reason;
-    }
-    if (!isClosed) cancel = clock.after(pollMs, () => void poll());
-  };
-  let cancel = clock.after(pollMs, () => void poll());
-  return {
-    current: () => token,
-    close() {
-      isClosed = true;
-      cancel();
-    },
-  };
 }

@@ -1,12 +1,12 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { dirname, resolve } from "node:path/posix";
-import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { checkSchema } from "../config/issues.ts";
 import { readYaml } from "../config/yaml.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Clock, FileSystem } from "../runtime/env.ts";
+import { Polled } from "../runtime/polled.ts";
 import type { Logger } from "../telemetry/log.ts";
 
 export interface TokenFileDeps {
@@ -33,7 +33,7 @@ export interface TokenKind<Entry extends TokenEntry, Grant> {
   grantOf(entry: Entry): Grant;
 }
 
-/** How often the file, and the files that it names, are looked at. A Secret's symbolic link is followed each time. */
+/** How often the file, and the files that it names, are looked at. */
 const pollMs = 1000;
 
 /** A shorter one could be guessed. */
@@ -56,19 +56,10 @@ interface Token<Grant> {
  * log says why.
  */
 export class TokenFile<Grant> {
-  readonly #path: string;
-  readonly #load: () => Promise<readonly Token<Grant>[]>;
-  readonly #deps: TokenFileDeps;
-  readonly #listeners = new Set<() => void>();
-  #tokens: readonly Token<Grant>[] = [];
-  #problem = "";
-  #closed = false;
-  #cancel: () => void = () => {};
+  readonly #tokens: Polled<readonly Token<Grant>[]>;
 
-  private constructor(path: string, deps: TokenFileDeps, reading: () => Promise<readonly Token<Grant>[]>) {
-    this.#path = path;
-    this.#deps = deps;
-    this.#load = reading;
+  private constructor(tokens: Polled<readonly Token<Grant>[]>) {
+    this.#tokens = tokens;
   }
 
   /** @throws UserError when the file cannot be used. */
@@ -77,10 +68,15 @@ export class TokenFile<Grant> {
     kind: TokenKind<Entry, Grant>,
     deps: TokenFileDeps,
   ): Promise<TokenFile<Grant>> {
-    const file = new TokenFile(path, deps, () => load(path, kind, deps));
-    file.#tokens = await file.#load();
-    file.#schedule();
-    return file;
+    const { clock, log } = deps;
+    const tokens = await Polled.open(() => load(path, kind, deps), {
+      clock,
+      log,
+      everyMs: pollMs,
+      keptMessage: "the tokens stay as they were",
+      tellRenewed: ({ length }) => log.info({ path, tokens: length }, "tokens changed"),
+    });
+    return new TokenFile(tokens);
   }
 
   /** What the token is good for; null for one that is not, or no longer, valid. */
@@ -88,45 +84,22 @@ export class TokenFile<Grant> {
     const sha256 = sha256Of(token);
     let found: Grant | null = null;
     // Every entry is compared, and each whole, so that the time taken tells nothing.
-    for (const known of this.#tokens) if (timingSafeEqual(known.sha256, sha256)) found = known.grant;
+    for (const known of this.#tokens.value) if (timingSafeEqual(known.sha256, sha256)) found = known.grant;
     return found;
   }
 
   /** Calls back after each change of the tokens. Returns what ends it. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#tokens.onChange(listener);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#cancel();
+    this.#tokens.close();
   }
 
   /** Reads the file now. */
-  async reload(): Promise<void> {
-    const { log } = this.#deps;
-    try {
-      const tokens = await this.#load();
-      this.#problem = "";
-      if (isDeepStrictEqual(tokens, this.#tokens)) return;
-      this.#tokens = tokens;
-      log.info({ path: this.#path, tokens: tokens.length }, "tokens changed");
-      for (const listener of this.#listeners) listener();
-    } catch (error) {
-      const problem = messageOf(error);
-      if (problem !== this.#problem) log.error({ reason: problem }, "the tokens stay as they were");
-      this.#problem = problem;
-    }
-  }
-
-  #schedule(): void {
-    this.#cancel = this.#deps.clock.after(pollMs, () => void this.#poll());
-  }
-
-  async #poll(): Promise<void> {
-    await this.reload();
-    if (!this.#closed) this.#schedule();
+  reload(): Promise<void> {
+    return this.#tokens.reload();
   }
 }
 
