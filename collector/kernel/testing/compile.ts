@@ -1,0 +1,31 @@
+import { main } from "assemblyscript/asc";
+import { readdir, readFile } from "node:fs/promises";
+
+const folder = new URL("../assembly/", import.meta.url);
+
+const options = [
+  ["--outFile", "kernel.wasm"],
+  ["--optimizeLevel", "3"],
+  ["--shrinkLevel", "0"],
+  // No allocator, no garbage collector and no data: the memory is laid out by ../kernel_memory.ts.
+  ["--runtime", "stub"],
+  ["--importMemory"],
+  ["--noExportMemory"],
+  ["--enable", "simd"],
+].flat();
+
+/** Compiles the kernel's AssemblyScript in memory. Throws, with what the compiler says, when it does not compile. */
+export async function compileKernel(): Promise<Uint8Array> {
+  const sources = new Map<string, string>();
+  for (const name of await readdir(folder)) sources.set(name, await readFile(new URL(name, folder), "utf8"));
+  let wasm: Uint8Array | undefined;
+  let complaints = "";
+  const { error } = await main(["kernel.ts", ...options], {
+    readFile: (name) => sources.get(name) ?? null,
+    writeFile: (_, content) => void (wasm = content as Uint8Array),
+    listFiles: () => [],
+    stderr: { write: (text) => void (complaints += text) },
+  });
+  if (wasm === undefined) throw new Error(`Cannot compile the kernel: ${complaints}`, { cause: error });
+  return wasm;
+}
