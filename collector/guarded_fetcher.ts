@@ -1,5 +1,6 @@
 import type { Clock } from "../core/runtime/env.ts";
 import {
+  type BodyMemory,
   defaultAccess,
   makeFetcher,
   type Refusal,
@@ -11,8 +12,11 @@ import { Counter, type Registry } from "../core/telemetry/metrics.ts";
 
 const refusals: readonly Refusal[] = ["address", "proxy", "insecure-tls", "secret"];
 
-/** Makes fetchers that reach what the operator allows, and counts the scrapes that were refused for it. */
-export function guardedFetchers(access: ScrapeAccess = defaultAccess, metrics: Registry) {
+/**
+ * Makes fetchers that reach what the operator allows, and counts the scrapes that were refused for it.
+ * @param memory Where bodies lie. Default: plain memory.
+ */
+export function guardedFetchers(access: ScrapeAccess = defaultAccess, metrics: Registry, memory?: BodyMemory) {
   const refused = new Counter({
     name: "bcs_metric_collector_refused_scrapes_total",
     help:
@@ -34,10 +38,10 @@ export function guardedFetchers(access: ScrapeAccess = defaultAccess, metrics: R
     },
   };
   return (request: ScrapeRequest, frequencyMs: number, clock: Clock): TargetFetcher => {
-    const fetcher = makeFetcher(request, frequencyMs, clock, counted);
+    const fetcher = makeFetcher(request, frequencyMs, clock, counted, memory);
     return {
-      async fetch() {
-        const outcome = await fetcher.fetch();
+      async fetch(onBody) {
+        const outcome = await fetcher.fetch(onBody);
         if (!outcome.ok && outcome.refused !== undefined) refused.inc({ reason: outcome.refused });
         return outcome;
       },

@@ -12,8 +12,17 @@ import { nextTick, offsetOf } from "./tick.ts";
  * soon anyway. No tick is missed for that: one that comes meanwhile waits for its end.
  */
 
-/** Length of a slot in milliseconds: the most that a scrape is late by design. */
+/** Length of the shortest slots. Those of longer ones are multiples of it, so that slots end together. */
 export const slotMs = 50;
+
+/**
+ * Length of the slots of targets of a frequency: the most that their scrapes are late by design, at most a twentieth of
+ * the frequency, and the same for every owner. Longer ones cost less: see docs/performance.md.
+ */
+export function slotMsOf(frequencyMs: number): number {
+  if (frequencyMs < 40 * slotMs) return slotMs;
+  return frequencyMs < 200 * slotMs ? 2 * slotMs : 4 * slotMs;
+}
 
 /** A wall clock that moves by more than this against the monotonic one, between two steps, has jumped. */
 export const clockJumpMs = 500;
@@ -65,6 +74,7 @@ interface Entry {
 }
 
 interface QueuedTick {
+  /** End of the slot. */
   readonly dueMs: number;
   readonly entry: Entry;
 }
@@ -151,7 +161,8 @@ function assign(state: ScheduleState, targets: readonly ScheduledTarget[], now: 
       ? known.tickMs
       : nextTick(offsetMs, target.frequencyMs, now.wallMs);
     const due = now.wallMs + offsetMs % atOnceSpreadMs;
-    const atOnceMs = target.atOnce === true && tickMs > now.wallMs + soonMs ? due : known?.atOnceMs ?? null;
+    const isSoon = slotEnd(tickMs, slotMsOf(target.frequencyMs)) <= now.wallMs + soonMs;
+    const atOnceMs = target.atOnce === true && !isSoon ? due : known?.atOnceMs ?? null;
     entries.set(target.key, { target, offsetMs, tickMs, atOnceMs });
   }
   state.entries = entries;
@@ -177,23 +188,23 @@ function refillQueue(state: ScheduleState): void {
 /** Queues what comes first of the entry: a scrape at once, or its first tick within its bounds, if there is one. */
 function enqueue(state: ScheduleState, entry: Entry): void {
   if (entry.atOnceMs !== null) {
-    state.queue.push({ dueMs: entry.atOnceMs, entry });
+    state.queue.push({ dueMs: slotEnd(entry.atOnceMs, slotMs), entry });
     return;
   }
   const { fromMs, untilMs, frequencyMs } = entry.target;
   if (fromMs !== null && entry.tickMs < fromMs) entry.tickMs = nextTick(entry.offsetMs, frequencyMs, fromMs - 1);
   if (untilMs !== null && entry.tickMs >= untilMs) return;
-  state.queue.push({ dueMs: entry.tickMs, entry });
+  state.queue.push({ dueMs: slotEnd(entry.tickMs, slotMsOf(frequencyMs)), entry });
 }
 
 /** Moves every tick whose slot has ended from the queue to those that wait. */
 function takeDue(state: ScheduleState, now: Moment): void {
-  const endedMs = Math.floor(now.wallMs / slotMs) * slotMs;
   for (;;) {
     const first = state.queue.peek();
-    if (first === undefined || first.dueMs > endedMs) return;
+    if (first === undefined || first.dueMs > now.wallMs) return;
     state.queue.pop();
-    if (first.entry.atOnceMs === null) takeTick(state, first.entry, endedMs);
+    const slot = slotMsOf(first.entry.target.frequencyMs);
+    if (first.entry.atOnceMs === null) takeTick(state, first.entry, Math.floor(now.wallMs / slot) * slot);
     else takeAtOnce(state, first.entry, first.entry.atOnceMs, now);
     enqueue(state, first.entry);
   }
@@ -252,7 +263,8 @@ function startWaiting(state: ScheduleState, now: Moment): ScheduleEffect[] {
     if (state.running.size >= state.concurrencyMax) break;
     state.waiting.delete(key);
     state.running.add(key);
-    effects.push({ type: "start", key, scheduledMs, latenessMs: Math.max(0, now.wallMs - slotEnd(scheduledMs)) });
+    const slot = state.besides.has(key) ? slotMs : slotMsOf(state.entries.get(key)?.target.frequencyMs ?? 0);
+    effects.push({ type: "start", key, scheduledMs, latenessMs: Math.max(0, now.wallMs - slotEnd(scheduledMs, slot)) });
   }
   return effects;
 }
@@ -260,7 +272,7 @@ function startWaiting(state: ScheduleState, now: Moment): ScheduleEffect[] {
 /** Milliseconds to sleep, or null when the timer that is armed comes early enough. */
 function armDelay(state: ScheduleState, now: Moment): number | null {
   const first = state.queue.peek();
-  const untilDueMs = first === undefined ? Infinity : slotEnd(first.dueMs) - now.wallMs;
+  const untilDueMs = first === undefined ? Infinity : first.dueMs - now.wallMs;
   const delayMs = Math.max(0, Math.min(untilDueMs, wakeMsMax));
   const wakeMs = now.monotonicMs + delayMs;
   if (wakeMs >= state.wakeMs) return null;
@@ -268,6 +280,6 @@ function armDelay(state: ScheduleState, now: Moment): number | null {
   return delayMs;
 }
 
-function slotEnd(tickMs: number): number {
-  return Math.ceil(tickMs / slotMs) * slotMs;
+function slotEnd(momentMs: number, slot: number): number {
+  return Math.ceil(momentMs / slot) * slot;
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ScheduledTarget, slotMs } from "./scheduler.ts";
+import { type ScheduledTarget, slotMs, slotMsOf } from "./scheduler.ts";
 import { ScheduleSimulation as Simulation, startMs } from "./testing/simulation.ts";
 import { nextTick, offsetOf } from "./tick.ts";
 
@@ -20,21 +20,32 @@ function ticks(key: string, frequencyMs: number, fromMs: number, untilMs: number
 const keys = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 20 });
 
 test("every tick starts one scrape, at the end of its slot", () => {
-  fc.assert(fc.property(keys, fc.integer({ min: 1, max: 5 }), (names, seconds) => {
+  fc.assert(fc.property(keys, fc.integer({ min: 1, max: 12 }), (names, seconds) => {
     const simulation = new Simulation();
+    const slot = slotMsOf(seconds * 1000);
+    assert.ok(slot <= seconds * 1000 / 20 && slot % slotMs === 0);
     simulation.assign(names.map((key) => target(key, seconds * 1000)));
     simulation.advance(20_000);
     for (const key of names) {
       const started = simulation.starts.filter((start) => start.key === key);
-      const want = ticks(key, seconds * 1000, startMs, startMs + 20_000 - slotMs);
+      const want = ticks(key, seconds * 1000, startMs, startMs + 20_000 - slot);
       assert.deepEqual(started.slice(0, want.length).map((start) => start.scheduledMs), want);
       for (const start of started) {
-        assert.equal(start.atMs % slotMs, 0);
-        assert.ok(start.atMs >= start.scheduledMs && start.atMs - start.scheduledMs < slotMs);
+        assert.equal(start.atMs % slot, 0);
+        assert.ok(start.atMs >= start.scheduledMs && start.atMs - start.scheduledMs < slot);
       }
     }
     assert.equal(simulation.state.missedTicks, 0);
   }));
+});
+
+test("targets of several frequencies that fall due together start together", () => {
+  const simulation = new Simulation();
+  const names = Array.from({ length: 300 }, (_, index) => `target-${index}`);
+  simulation.assign(names.map((key, index) => target(key, [1000, 2000, 10_000][index % 3] ?? 1000)));
+  simulation.advance(20_000);
+  assert.ok(simulation.starts.length >= 100 * (20 + 10 + 2) - 300);
+  assert.equal(new Set(simulation.starts.map((start) => start.atMs)).size, 20_000 / slotMs);
 });
 
 test("a target handed over is scraped at each tick by exactly one of its owners", () => {
@@ -86,18 +97,20 @@ test("a slow target misses ticks instead of overlapping itself", () => {
   assert.equal(simulation.starts.length + simulation.state.missedTicks, 9);
 });
 
-test("scrapes beyond the bound wait in order and are late by what they waited", () => {
+test("scrapes beyond the bound wait in the order of their slots and are late by what they waited", () => {
+  const slot = slotMsOf(10_000);
   const simulation = new Simulation(2, () => 300);
   const names = Array.from({ length: 40 }, (_, index) => `target-${index}`);
   simulation.assign(names.map((key) => target(key, 10_000)));
   simulation.advance(20_000);
   assert.equal(simulation.runningMost, 2);
   assert.ok(simulation.starts.length >= 60);
-  const scheduled = simulation.starts.map((start) => start.scheduledMs);
-  assert.deepEqual(scheduled, scheduled.toSorted((a, b) => a - b));
-  for (const start of simulation.starts) {
-    assert.equal(start.latenessMs, start.atMs - Math.ceil(start.scheduledMs / slotMs) * slotMs);
-  }
+  const ends = simulation.starts.map((start) => Math.ceil(start.scheduledMs / slot) * slot);
+  assert.deepEqual(ends, ends.toSorted((a, b) => a - b));
+  assert.deepEqual(
+    simulation.starts.map((start) => start.latenessMs),
+    simulation.starts.map((start, index) => start.atMs - (ends[index] ?? NaN)),
+  );
 });
 
 test("scrapes that crowd one slot never exceed the bound, and none is lost", () => {

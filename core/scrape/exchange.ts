@@ -1,17 +1,21 @@
 import type { Dispatcher } from "undici";
-import { errorCode } from "../errors.ts";
 import type { Clock } from "../runtime/env.ts";
 import type { Refusal } from "./access.ts";
 import { DeniedAddressError } from "./address_rules.ts";
 import { bodyExceeds, type BodyReader, gzipBody, plainBody, zstdBody } from "./body.ts";
+import { codingReason, connectionBroke, failureReason, statusReason } from "./reasons.ts";
 import { isRedirect } from "./redirect.ts";
-import { ProxyError } from "./tunnel.ts";
 
 export type FetchOutcome =
   | {
     readonly ok: true;
     /** Decompressed. */
     readonly body: Uint8Array;
+    /**
+     * There when the body lies in lent memory: gives it back, so that nobody may look at the body any more. To be
+     * called once, and soon.
+     */
+    readonly release?: () => void;
     /** "" when the target sent none. */
     readonly contentType: string;
   }
@@ -117,8 +121,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Any status but 200 is a failure, unless it says where to go on. */
   #answered(status: number, location: string | string[] | undefined): void {
-    if (!isRedirect(status)) this.fail(`HTTP ${status}`);
-    else if (!this.#options.followRedirects) this.fail(`HTTP ${status} (redirects are not followed)`);
+    if (!isRedirect(status) || !this.#options.followRedirects) this.fail(statusReason(status));
     else if (typeof location !== "string") this.fail(`HTTP ${status} without a location`);
     else this.#failWith(`HTTP ${status}`, { location });
   }
@@ -138,7 +141,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (encoding === "identity" || encoding === "") this.#body = plainBody(bodyBytesMax, handlers);
     else if (encoding === "gzip") this.#body = gzipBody(bodyBytesMax, handlers);
     else if (encoding === "zstd") this.#body = zstdBody(bodyBytesMax, handlers);
-    else this.fail(`content encoding "${encoding.slice(0, 50)}" is not supported`);
+    else this.fail(codingReason(encoding));
   }
 
   #settle(outcome: FetchOutcome): void {
@@ -151,39 +154,4 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     this.#options.settled(outcome);
   }
-}
-
-function connectionBroke(error: Error): boolean {
-  return ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"].includes(errorCode(error));
-}
-
-const reasonsByCode: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset by the target",
-  EPIPE: "connection reset by the target",
-  UND_ERR_SOCKET: "connection closed before the response was complete",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the host name cannot be resolved now",
-  EHOSTUNREACH: "no route to host",
-  ENETUNREACH: "no route to network",
-  ETIMEDOUT: "connection timed out",
-  UND_ERR_CONNECT_TIMEOUT: "connection timed out",
-  UND_ERR_HEADERS_OVERFLOW: "response headers are too large",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "body is not as long as its Content-Length",
-  CERT_HAS_EXPIRED: "the target's certificate has expired",
-  CERT_NOT_YET_VALID: "the target's certificate is not valid yet",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the target's certificate is not signed by a trusted CA",
-  SELF_SIGNED_CERT_IN_CHAIN: "the target's certificate is not signed by a trusted CA",
-  UNABLE_TO_GET_ISSUER_CERT: "the target's certificate is not signed by a trusted CA",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the target's certificate is not signed by a trusted CA",
-  // Deno says so of one that has expired too.
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the target's certificate is not signed by a trusted CA, or not valid now",
-  ERR_TLS_CERT_ALTNAME_INVALID: "the target's certificate is for another name",
-};
-
-function failureReason(error: Error): string {
-  if (error instanceof ProxyError) return error.message;
-  const known = reasonsByCode[errorCode(error)];
-  if (known !== undefined) return known;
-  return error.name === "HTTPParserError" ? `not an HTTP response: ${error.message}` : error.message;
 }

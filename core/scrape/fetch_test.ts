@@ -1,21 +1,44 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { after, test } from "node:test";
+import { after, test as define } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { systemEnv } from "../runtime/system_env.ts";
+import { defaultAccess } from "./access.ts";
 import { makeFetcher, type TargetFetcher } from "./fetch.ts";
-import { planRequest } from "./request.ts";
+import { planRequest, type ScrapeRequest } from "./request.ts";
 import { testMetric, testTarget } from "./testing/metrics.ts";
 import { serveRaw, serveTarget, type TestServer, unusedAddress } from "./testing/target_server.ts";
+import { UndiciFetcher } from "./undici_fetcher.ts";
 
 const opened: { close(): unknown }[] = [];
 after(async () => {
   for (const one of opened) await one.close();
 });
 
+/** Node's servers keep a connection for 5 s. */
+const frequencyMs = 1000;
+
+/** The ways to fetch, which tell the same: straight over TCP where a request is plain, and always by undici. */
+const ways: Readonly<Record<string, (request: ScrapeRequest) => TargetFetcher>> = {
+  usually: (request) => makeFetcher(request, frequencyMs, systemEnv.clock),
+  "by undici": (request) => new UndiciFetcher(request, frequencyMs, systemEnv.clock, defaultAccess),
+};
+let makeIn = ways["usually"];
+
+/** Defines a test for each way. Tests run one after the other. */
+function test(name: string, run: () => Promise<void>): void {
+  for (const [way, make] of Object.entries(ways)) {
+    define(`${way}: ${name}`, async () => {
+      makeIn = make;
+      await run();
+    });
+  }
+}
+
 function fetcherOf(address: string, fields: Record<string, unknown> = {}): TargetFetcher {
   const metric = testMetric({ timeout: 5, frequency: 60, ...fields });
-  const fetcher = makeFetcher(planRequest(metric, testTarget({ address }), "0.1.0"), 60_000, systemEnv.clock);
+  assert.ok(makeIn !== undefined);
+  const fetcher = makeIn(planRequest(metric, testTarget({ address }), "0.1.0"));
   opened.push(fetcher);
   return fetcher;
 }

@@ -4,6 +4,8 @@ export { AddressRules } from "./address_rules.ts";
 export { type FetchOutcome } from "./exchange.ts";
 export { makeFetcher, type TargetFetcher } from "./fetch.ts";
 export { checkLabels, checkSamples, type LimitName, ScrapeRefusedError } from "./limits.ts";
+export { type BodyMemory, type LentBody, PooledBodyMemory } from "./plain/body_memory.ts";
+export type { BodyListener } from "./plain/plain_exchange.ts";
 export { readScrape } from "./read.ts";
 export { planRequest, type ScrapeRequest, UnusableTargetError } from "./request.ts";
 export { joinedLabels, ScrapedSeries, type SeriesRules } from "./scraped_series.ts";

@@ -2,7 +2,7 @@ import type { CollectionMetric } from "../config/schema.ts";
 import { formatOfContentType } from "../exposition/content_type.ts";
 import { escapeExposition } from "../exposition/escape_names.ts";
 import type { Exposition } from "../exposition/exposition.ts";
-import { parseExposition } from "../exposition/parse.ts";
+import { type ExpositionFormat, parseExposition } from "../exposition/parse.ts";
 import { ScrapeRefusedError } from "./limits.ts";
 import { fallbackFormat } from "./negotiate.ts";
 
@@ -17,9 +17,21 @@ export function readScrape(
   contentType: string,
   metric: Pick<CollectionMetric, "fallbackProtocol" | "nameEscaping">,
 ): Exposition {
+  const format = scrapeFormat(contentType, metric);
+  return escapeExposition(parseExposition(body, format, false), metric.nameEscaping);
+}
+
+/**
+ * The format of a scrape's body, as {@link readScrape} takes it to be.
+ * @throws ScrapeRefusedError for a content type that is none of metrics.
+ */
+export function scrapeFormat(
+  contentType: string,
+  metric: Pick<CollectionMetric, "fallbackProtocol">,
+): ExpositionFormat {
   const format = formatOfContentType(contentType, fallbackFormat(metric));
   if (format === null) throw new ScrapeRefusedError(wrongContentType(contentType));
-  return escapeExposition(parseExposition(body, format, false), metric.nameEscaping);
+  return format;
 }
 
 function wrongContentType(contentType: string): string {
