@@ -79,6 +79,12 @@ export function registerSenderMetrics(registry: Registry, state: SenderState, di
     "Frames of records, losses and shapes written, repeats included.",
     () => state.sentFrames,
   );
+  counter(`${prefix}_sent_bytes_total`, "Bytes of these frames.", () => state.sentBytes);
+  gauge(
+    `${prefix}_base_bytes`,
+    "Memory of the last values that scrapes are coded against on their way to the exporter.",
+    () => state.link.phase === "streaming" ? state.link.coding?.bytes ?? 0 : 0,
+  );
   counter(
     `${prefix}_acknowledged_records_total`,
     "Records that an exporter has made durable.",

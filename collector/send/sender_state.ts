@@ -15,9 +15,11 @@ import type { Random } from "../../core/runtime/env.ts";
 import type { ExporterAddress } from "./addresses.ts";
 import { makeBooks } from "./books.ts";
 import type { StoredStretch } from "./disk_zone.ts";
+import { FrameBatch } from "./frame_batch.ts";
 import type { LossReason } from "./loss_reasons.ts";
 import type { OutboundRecord } from "./outbox.ts";
 import { SeenShapes } from "./seen_shapes.ts";
+import { SessionCoding } from "./session_coding.ts";
 import { Spool } from "./spool.ts";
 
 export const timings = {
@@ -86,6 +88,8 @@ export interface SenderState {
   readonly notedLosses: Set<LossReason>;
   /** Sequenced and shape frames written. */
   sentFrames: number;
+  /** Bytes of these frames. */
+  sentBytes: number;
   /** Sessions that were opened. */
   sessions: number;
 }
@@ -124,6 +128,10 @@ export interface Session {
   /** Bytes of sequenced frames that the exporter lets be in flight. */
   windowBytes: number;
   readonly seen: SeenShapes;
+  /** How scrapes are coded; null when the exporter takes them only as they are. */
+  readonly coding: SessionCoding | null;
+  /** Empty between two steps. */
+  readonly batch: FrameBatch;
   lastReceivedMs: number;
   lastSentMs: number;
   /** Since when the connection has taken no more bytes; null when it takes some. */
@@ -209,6 +217,7 @@ export function makeSenderState(config: SenderConfig): SenderState {
     timerAtMs: null,
     notedLosses: new Set(),
     sentFrames: 0,
+    sentBytes: 0,
     sessions: 0,
   };
 }
@@ -233,6 +242,8 @@ export function makeSession(greeting: Greeting, welcome: Welcome, nowMs: number)
     exporter: welcome.exporter,
     windowBytes: welcome.windowBytes,
     seen: new SeenShapes(),
+    coding: welcome.baseBytes === undefined ? null : new SessionCoding(welcome.baseBytes),
+    batch: new FrameBatch(),
     lastReceivedMs: nowMs,
     lastSentMs: nowMs,
     blockedSinceMs: greeting.isBlocked ? nowMs : null,

@@ -5,13 +5,32 @@ import { Simulation, type SimulationOptions } from "./testing/simulation.ts";
 
 const worlds: Readonly<Record<string, Omit<SimulationOptions, "seed">>> = {
   "one exporter": { budgetBytes: 1_000_000, windowBytes: 20_000, exporters: 1, pushShare: 0.3 },
-  "three exporters": { budgetBytes: 1_000_000, windowBytes: 20_000, exporters: 3, pushShare: 0.3 },
-  "a spool that overflows": { budgetBytes: 12_000, windowBytes: 20_000, exporters: 2, pushShare: 0.5 },
-  "a window of one frame": { budgetBytes: 60_000, windowBytes: 1, exporters: 2, pushShare: 0.2 },
+  "three exporters": {
+    budgetBytes: 1_000_000,
+    windowBytes: 20_000,
+    exporters: 3,
+    pushShare: 0.3,
+    baseBytes: 1_000_000,
+  },
+  "a spool that overflows": {
+    budgetBytes: 12_000,
+    windowBytes: 20_000,
+    exporters: 2,
+    pushShare: 0.5,
+    baseBytes: 3_000,
+  },
+  "a window of one frame": { budgetBytes: 60_000, windowBytes: 1, exporters: 2, pushShare: 0.2, baseBytes: 1_000_000 },
 };
 
 const diskWorlds: Readonly<Record<string, Omit<SimulationOptions, "seed">>> = {
-  "room enough": { budgetBytes: 30_000, windowBytes: 20_000, exporters: 2, pushShare: 0.3, diskBytes: 10_000_000 },
+  "room enough": {
+    budgetBytes: 30_000,
+    windowBytes: 20_000,
+    exporters: 2,
+    pushShare: 0.3,
+    diskBytes: 10_000_000,
+    baseBytes: 1_000_000,
+  },
   "a disk that overflows": { budgetBytes: 12_000, windowBytes: 8_000, exporters: 2, pushShare: 0.5, diskBytes: 60_000 },
 };
 
@@ -43,6 +62,7 @@ for (const [world, options] of Object.entries(worlds)) {
     let lost = 0;
     let sessions = 0;
     let unknowns = 0;
+    let coded = 0;
     for (let seed = 1; seed <= 25; seed++) {
       const simulation = new Simulation({ ...options, seed });
       try {
@@ -54,11 +74,13 @@ for (const [world, options] of Object.entries(worlds)) {
       }
       lost += simulation.state.spool.books.lost.get("spool full")?.records ?? 0;
       sessions += simulation.state.sessions;
+      coded += simulation.exporters.reduce((sum, exporter) => sum + exporter.coded, 0);
       unknowns += simulation.exporters.reduce((sum, exporter) => sum + exporter.unknowns, 0);
     }
     // The world has to be hard enough for the outcome to mean something.
     assert.ok(sessions > 300, `${sessions} sessions`);
     assert.ok(unknowns > 20, `${unknowns} UNKNOWNs`);
+    assert.ok(options.baseBytes === undefined ? coded === 0 : coded > 1000, `${coded} records were coded`);
     if (world === "a spool that overflows") assert.ok(lost > 1_000, `${lost} records were lost`);
   });
 }

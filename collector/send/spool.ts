@@ -35,6 +35,9 @@ import { isTooLarge } from "./record_limits.ts";
 import { SentQueue } from "./sent_queue.ts";
 import { UnsentQueue } from "./unsent_queue.ts";
 
+/** What the disk is given at once, without waiting for more. */
+const pressingBytes = 1024 * 1024;
+
 export interface SpoolOptions {
   /** Memory, in bytes. */
   readonly budgetBytes: number;
@@ -54,6 +57,8 @@ export class Spool {
   readonly #memory = new HeldMemory();
   readonly #sent = new SentQueue();
   readonly #unsent = new UnsentQueue(this.#memory);
+  /** Cost of what came since the disk last took something; infinite when it left something. */
+  #waitingBytes = 0;
   #nextSequence = 1;
   #highestSent = 0;
   #highestAcknowledged = 0;
@@ -150,6 +155,7 @@ export class Spool {
     }
     addTo(this.books.unacknowledged, 1, record.samples);
     this.#unsent.append(recordEntry(sequence, record, this.#memory.shapes.retain(record.shapes)));
+    this.#waitingBytes += entryCostBytes(record);
     const full = lossTally(this.books, lossReasons.spoolFull);
     const lostBefore = full.records;
     this.#fit();
@@ -204,15 +210,24 @@ export class Spool {
   takeUndurable(bytesMax: number): readonly Entry[] {
     const entries: Entry[] = [];
     let bytes = 0;
+    this.#waitingBytes = 0;
     for (const queue of [this.#sent, this.#unsent]) {
       for (const entry of queue.above(this.disk.durable)) {
-        if (bytes >= bytesMax) break;
+        if (bytes >= bytesMax) {
+          this.#waitingBytes = Infinity;
+          break;
+        }
         entries.push(entry);
         bytes += entryCostBytes(entry);
       }
     }
     this.disk.writing = entries.at(-1)?.lastSequence ?? 0;
     return entries;
+  }
+
+  /** True when so much waits for the disk that it should not wait for company: memory might be full before. */
+  get isPressed(): boolean {
+    return this.#waitingBytes > Math.min(pressingBytes, this.#budgetBytes / 8);
   }
 
   get hasUndurable(): boolean {

@@ -90,7 +90,13 @@ function greet(state: SenderState, address: string, now: Instant, effects: Effec
   const { identity, token } = state.config;
   const { epoch, spool } = sendingRun(state);
   state.link = { phase: "greeting", address, deadlineMs: now.monotonicMs + timings.greetingMs, isBlocked: true };
-  const hello = encodeHello({ ...identity, epoch, token: token(), nextSequence: spool.firstSequence });
+  const hello = encodeHello({
+    ...identity,
+    epoch,
+    token: token(),
+    nextSequence: spool.firstSequence,
+    wantsCoding: true,
+  });
   writeControl(FrameType.hello, hello, now, effects);
 }
 

@@ -25,7 +25,7 @@ test("HELLO tells who it is and what comes first, and nothing else is written be
   assert.ok(hello !== undefined);
   assert.equal(hello.type, FrameType.hello);
   assert.equal(hello.timestampNs, 1_700_000_000_000_000_000n);
-  assert.deepEqual(decodeHello(hello.body), { ...identity, epoch: 7n, nextSequence: 1, token: "t" });
+  assert.deepEqual(decodeHello(hello.body), { ...identity, epoch: 7n, nextSequence: 1, token: "t", wantsCoding: true });
 });
 
 test("WELCOME acknowledges what the exporter has, and the rest is sent again", () => {

@@ -1,5 +1,4 @@
 import { encodeFrame, FrameType, toNanoseconds } from "../../core/protocol/frame.ts";
-import { FrameBatch } from "./frame_batch.ts";
 import { type Effect, type Instant, type SenderState, sendingRun, type Session } from "./sender_state.ts";
 
 /** A write ends with the frame that takes it past this: large enough to be cheap, small enough to notice a slow peer. */
@@ -20,20 +19,27 @@ export function transmit(state: SenderState, session: Session, now: Instant, eff
   session.flushAtMs = null;
   if (session.isEnding) return;
   const { spool } = sendingRun(state);
-  const batch = new FrameBatch();
+  const { batch, coding } = session;
   while (batch.bytes < writeBytesMax && spool.mayTake(session.windowBytes)) {
     const entry = spool.take();
     for (const shape of entry.shapes) {
       if (!session.seen.add(shape)) continue;
       batch.add({ type: shape.frameType, id: 0n, timestampNs: toNanoseconds(now.wallMs), body: shape.body });
     }
-    batch.add({ type: entry.frameType, id: entry.id, timestampNs: toNanoseconds(entry.timestampMs), body: entry.body });
+    const { frameType, id, body, shapes } = entry;
+    const timestampNs = toNanoseconds(entry.timestampMs);
+    // What is coded changes what the next is coded against, so that it happens here, where it is certain to be sent.
+    if (frameType === FrameType.scrapes && coding?.takes(body) === true) {
+      batch.addCoded({ id, timestampNs, body }, (into) => coding.encode(body, shapes, into));
+    } else batch.add({ type: frameType, id, timestampNs, body });
   }
   if (batch.frameCount === 0) return;
   state.sentFrames += batch.frameCount;
   session.lastSentMs = now.monotonicMs;
   session.blockedSinceMs = now.monotonicMs;
-  effects.push({ type: "write", bytes: batch.concatenate() });
+  const bytes = batch.take();
+  state.sentBytes += bytes.length;
+  effects.push({ type: "write", bytes });
 }
 
 /** Sends a heartbeat, which also blocks the connection until it says that it takes more. */

@@ -36,6 +36,8 @@ export const FrameType = {
   lost: 23,
   credit: 24,
   error: 25,
+  /** Records of type 20, coded against earlier ones of the session: id = sequence of the first. */
+  coded: 26,
 } as const;
 
 export interface FrameHeader {

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { ByteWriter } from "./bytes.ts";
 import { encodeFrame, type Frame, FrameType } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
+import { ScrapeDecoder } from "./scrape_decoder.ts";
+import { ScrapeEncoder } from "./scrape_encoder.ts";
 import { decodeScrapes, encodeScrapes, type Scrape } from "./scrapes.ts";
 import {
   decodeCredit,
@@ -38,7 +41,10 @@ const hello = {
   name: "bcs-collector-shop-0",
   token: "t",
 };
+const wantingHello = { ...hello, wantsCoding: true };
 const welcome = { windowBytes: 8 * 1024 * 1024, exporter: "exporter-0" };
+const grantingWelcome = { ...welcome, baseBytes: 32 * 1024 * 1024 };
+const [firstCoded, secondCoded] = codedBodies();
 const lost = {
   firstSequence: 3,
   lastSequence: 9,
@@ -78,6 +84,19 @@ const golden: readonly (readonly [title: string, frame: Frame, header: string, b
     "01 00800000 0a 6578706f727465722d30",
   ],
   [
+    "HELLO of a collector that would send CODED frames",
+    frame(FrameType.hello, 0, encodeHello(wantingHello)),
+    "75062d90e03c798a 00000010 00000031 0000000000000000 0000000000000001",
+    `01 0000000000000007 0000000000000001 02 6331 04 73686f70
+     14 6263732d636f6c6c6563746f722d73686f702d30 01 74 01`,
+  ],
+  [
+    "WELCOME that grants 32 MiB",
+    frame(FrameType.welcome, 0, encodeWelcome(grantingWelcome)),
+    "75062d90e03c798a 00000011 00000014 0000000000000000 0000000000000001",
+    "01 00800000 0a 6578706f727465722d30 02000000",
+  ],
+  [
     "SCHEMA with a block",
     frame(FrameType.schema, 0, block.body),
     "75062d90e03c798a 00000012 00000075 0000000000000000 0000000000000001",
@@ -112,6 +131,19 @@ const golden: readonly (readonly [title: string, frame: Frame, header: string, b
     "75062d90e03c798a 00000014 0000003f 0000000000000002 0000000000000001",
     `01 d676c1b91159603da3cf52a4b5e73bd1 b1f618dd522d280a2b65dc4dd630956b 0000018bcfe56800 10 02 13
      000000000000f03f 0000000000000440 00 d00f`,
+  ],
+  [
+    "CODED, the first of a target",
+    frame(FrameType.coded, 1, firstCoded),
+    "75062d90e03c798a 0000001a 00000038 0000000000000001 0000000000000001",
+    `01 01 00 d676c1b91159603da3cf52a4b5e73bd1 b1f618dd522d280a2b65dc4dd630956b 0000018bcfe56800 02 00
+     824e3a9b 03 70 01 19000000`,
+  ],
+  [
+    "CODED, the next one",
+    frame(FrameType.coded, 2, secondCoded),
+    "75062d90e03c798a 0000001a 00000011 0000000000000002 0000000000000001",
+    "01 00 00 c0a907 a6a61a21 02 07 02 13010000",
   ],
   ["ACK", frame(FrameType.ack, 1), "75062d90e03c798a 00000015 00000000 0000000000000001 0000000000000001", ""],
   [
@@ -160,6 +192,11 @@ test("each golden body is read back as what was written", () => {
   assert.deepEqual(decodeScrapes(body("SCRAPES")), [scrape(null)]);
   const times = Float64Array.of(NaN, timeMs - 1000);
   assert.deepEqual(decodeScrapes(body("SCRAPES with a sample's own time")), [scrape(times)]);
+  assert.deepEqual(decodeHello(body("HELLO of a collector that would send CODED frames")), wantingHello);
+  assert.deepEqual(decodeWelcome(body("WELCOME that grants 32 MiB")), grantingWelcome);
+  const decoder = new ScrapeDecoder(grantingWelcome.baseBytes);
+  const coded = ["CODED, the first of a target", "CODED, the next one"].flatMap((title) => decoder.decode(body(title)));
+  assert.deepEqual(coded.flatMap((record) => decodeScrapes(record.body)), [scrape(null), nextScrape()]);
   assert.deepEqual(decodeUnknown(body("UNKNOWN")), [layout.shape.id]);
   assert.deepEqual(decodeLost(9, body("LOST")), lost);
   assert.equal(decodeCredit(body("CREDIT")), 1024 * 1024);
@@ -185,6 +222,21 @@ function scrape(sampleTimesMs: Float64Array<ArrayBuffer> | null): Scrape {
     values: Float64Array.of(1, 2.5),
     sampleTimesMs,
   };
+}
+
+/** A minute later, one value of two a little larger. */
+function nextScrape(): Scrape {
+  return { ...scrape(null), timestampMs: timeMs + 60_000, values: Float64Array.of(1, 2.75) };
+}
+
+function codedBodies(): [first: Uint8Array, second: Uint8Array] {
+  const encoder = new ScrapeEncoder(grantingWelcome.baseBytes);
+  const encode = (one: Scrape) => {
+    const into = new ByteWriter();
+    encoder.encode(encodeScrapes([one]), () => [{ id: block.shape.id, count: 2 }], into);
+    return into.finish();
+  };
+  return [encode(scrape(null)), encode(nextScrape())];
 }
 
 function hex(text: string): Uint8Array {

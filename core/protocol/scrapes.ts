@@ -18,7 +18,7 @@
  * |      |               | zigzag-coded milliseconds from the scrape's time                      |
  */
 
-import { ByteReader, ByteWriter, MalformedError } from "./bytes.ts";
+import { type AllocateValues, ByteReader, ByteWriter, MalformedError, varintBytes } from "./bytes.ts";
 import { type ContentId, contentIdBytes, readContentId, writeContentId } from "./shape.ts";
 
 export interface Scrape {
@@ -33,22 +33,29 @@ export interface Scrape {
 }
 
 const codingPlain = 0;
-const sampleTimesFlag = 0x10;
-const scrapeBytesMin = 2 * contentIdBytes + 8 + 1 + 1 + 1;
+export const sampleTimesFlag = 0x10;
+/** Target, layout and timestamp: how a scrape begins. */
+export const scrapeHeadBytes: number = 2 * contentIdBytes + 8;
+export const scrapeBytesMin: number = scrapeHeadBytes + 1 + 1 + 1;
 
 export function encodeScrapes(scrapes: readonly Scrape[]): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(64 + scrapes.reduce((sum, scrape) => sum + 64 + scrape.values.byteLength, 0));
-  writer.varint(scrapes.length);
+  let bytes = varintBytes(scrapes.length);
+  for (const { values } of scrapes) bytes += plainScrapeBytes(values.length, 0);
+  const writer = new ByteWriter(bytes).varint(scrapes.length);
   for (const scrape of scrapes) writeScrape(writer, scrape);
-  return writer.finish();
+  // Without sample times that was all of it, so that nothing is copied.
+  return writer.release();
 }
 
-/** @throws MalformedError when the body has another form. */
-export function decodeScrapes(body: Uint8Array): Scrape[] {
+/**
+ * `allocate` gives the arrays of the values; by default each is an array of its own.
+ * @throws MalformedError when the body has another form.
+ */
+export function decodeScrapes(body: Uint8Array, allocate?: AllocateValues): Scrape[] {
   const reader = new ByteReader(body);
   const count = reader.count(scrapeBytesMin);
   const scrapes: Scrape[] = [];
-  for (let index = 0; index < count; index++) scrapes.push(readScrape(reader));
+  for (let index = 0; index < count; index++) scrapes.push(readScrape(reader, allocate));
   reader.end();
   return scrapes;
 }
@@ -82,6 +89,55 @@ export function summarizeScrapes(body: Uint8Array): ScrapeSummary[] {
   return summaries;
 }
 
+/** One scrape of a body, as views of it. */
+export interface ScrapeView {
+  /** Target, layout and timestamp. */
+  readonly head: Uint8Array;
+  readonly timestampMs: number;
+  readonly sampleCount: number;
+  /** Where in the body its values begin. */
+  readonly valuesAt: number;
+  /** The coded times of its samples; null when none has one. */
+  readonly sampleTimes: Uint8Array | null;
+}
+
+/**
+ * The scrapes of a body that this program has made: it is trusted to have the form that it should.
+ * @throws MalformedError when it is too short.
+ */
+export function viewScrapes(body: Uint8Array): ScrapeView[] {
+  const reader = new ByteReader(body);
+  return Array.from({ length: reader.count(scrapeBytesMin) }, () => {
+    const head = reader.raw(scrapeHeadBytes);
+    const timestampMs = timestampOf(head);
+    const coding = reader.u8();
+    if ((coding & ~sampleTimesFlag) !== codingPlain) throw new MalformedError(`Cannot view scrape: coding ${coding}`);
+    const sampleCount = reader.varint();
+    const payload = reader.varint();
+    const valuesAt = reader.offset;
+    reader.raw(sampleCount * 8);
+    const sampleTimes = (coding & sampleTimesFlag) === 0 ? null : reader.raw(payload - sampleCount * 8);
+    return { head, timestampMs, sampleCount, valuesAt, sampleTimes };
+  });
+}
+
+/** What a scrape takes in a body. */
+export function plainScrapeBytes(sampleCount: number, timesBytes: number): number {
+  const payloadBytes = sampleCount * 8 + timesBytes;
+  return scrapeHeadBytes + 1 + varintBytes(sampleCount) + varintBytes(payloadBytes) + payloadBytes;
+}
+
+export function timestampOf(head: Uint8Array): number {
+  return Number(new DataView(head.buffer, head.byteOffset).getBigInt64(2 * contentIdBytes));
+}
+
+/** @throws MalformedError when they are no times of so many samples. */
+export function checkSampleTimes(times: Uint8Array, sampleCount: number): void {
+  const reader = new ByteReader(times);
+  for (let index = 0; index < sampleCount; index++) reader.varint();
+  reader.end();
+}
+
 function writeScrape(writer: ByteWriter, scrape: Scrape): void {
   writeContentId(writer, scrape.targetId);
   writeContentId(writer, scrape.layoutId);
@@ -101,10 +157,10 @@ function readScrapeHead(reader: ByteReader) {
   return { targetId, layoutId, timestampMs, coding, sampleCount: reader.varint(), payloadBytes: reader.varint() };
 }
 
-function readScrape(reader: ByteReader): Scrape {
+function readScrape(reader: ByteReader, allocate: AllocateValues | undefined): Scrape {
   const { targetId, layoutId, timestampMs, coding, sampleCount, payloadBytes } = readScrapeHead(reader);
   const payload = new ByteReader(reader.raw(payloadBytes));
-  const values = payload.float64s(sampleCount);
+  const values = payload.float64s(sampleCount, allocate);
   const hasTimes = (coding & sampleTimesFlag) !== 0;
   const sampleTimesMs = hasTimes ? decodeSampleTimes(payload, sampleCount, timestampMs) : null;
   payload.end();

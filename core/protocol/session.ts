@@ -5,8 +5,9 @@
  * | type    | frame id                     | body                                                             |
  * | ------- | ---------------------------- | ---------------------------------------------------------------- |
  * | HELLO   | 0                            | u8 version, u64 epoch, u64 next sequence, text cluster,          |
- * |         |                              | text namespace, text name, text token                            |
- * | WELCOME | highest sequence fsynced     | u8 version, u32 window in bytes, text exporter                   |
+ * |         |                              | text namespace, text name, text token; u8 1 when CODED is wanted |
+ * | WELCOME | highest sequence fsynced     | u8 version, u32 window in bytes, text exporter; u32 bytes for    |
+ * |         |                              | bases when CODED may be sent                                     |
  * | ACK     | highest sequence fsynced     | empty                                                            |
  * | UNKNOWN | sequence that is wanted next | varint count, then for each 16 bytes: id of a missing shape      |
  * | LOST    | last sequence lost           | u64 first sequence lost, varint records, varint samples,         |
@@ -32,12 +33,16 @@ export interface Hello extends CollectorIdentity {
   /** The lowest sequence number that the collector still holds, or would give to its next record. */
   readonly nextSequence: number;
   readonly token: string;
+  /** Whether the collector would send CODED frames, false by default: it is told nothing of them then. */
+  readonly wantsCoding?: boolean;
 }
 
 export interface Welcome {
   /** Bytes of sequenced frames that may be sent without being acknowledged. */
   readonly windowBytes: number;
   readonly exporter: string;
+  /** Bytes that the bases of CODED frames may take (coded_scrapes.ts). By default 0: no such frame may be sent. */
+  readonly baseBytes?: number;
 }
 
 /** Records that their collector dropped, with what is known of them: the declaration of a loss. */
@@ -70,15 +75,16 @@ export interface SessionError {
 }
 
 export function encodeHello(hello: Hello): Uint8Array<ArrayBuffer> {
-  return new ByteWriter().u8(protocolVersion).u64(hello.epoch).u64(BigInt(hello.nextSequence))
-    .text(hello.cluster).text(hello.namespace).text(hello.name).text(hello.token).finish();
+  const writer = new ByteWriter().u8(protocolVersion).u64(hello.epoch).u64(BigInt(hello.nextSequence))
+    .text(hello.cluster).text(hello.namespace).text(hello.name).text(hello.token);
+  return (hello.wantsCoding === true ? writer.u8(1) : writer).finish();
 }
 
 /** @throws MalformedError when the body has another form or version. */
 export function decodeHello(body: Uint8Array): Hello {
   return decode(body, (reader) => {
     readVersion(reader);
-    return {
+    const hello: Hello = {
       epoch: reader.u64(),
       nextSequence: Number(reader.u64()),
       cluster: reader.text(),
@@ -86,18 +92,23 @@ export function decodeHello(body: Uint8Array): Hello {
       name: reader.text(),
       token: reader.text(),
     };
+    if (reader.remaining === 0) return hello;
+    if (reader.u8() !== 1) throw new MalformedError("Cannot read HELLO: what it wants is not known");
+    return { ...hello, wantsCoding: true };
   });
 }
 
-export function encodeWelcome(welcome: Welcome): Uint8Array<ArrayBuffer> {
-  return new ByteWriter().u8(protocolVersion).u32(welcome.windowBytes).text(welcome.exporter).finish();
+export function encodeWelcome({ windowBytes, exporter, baseBytes = 0 }: Welcome): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter().u8(protocolVersion).u32(windowBytes).text(exporter);
+  return (baseBytes > 0 ? writer.u32(baseBytes) : writer).finish();
 }
 
 /** @throws MalformedError when the body has another form or version. */
 export function decodeWelcome(body: Uint8Array): Welcome {
   return decode(body, (reader) => {
     readVersion(reader);
-    return { windowBytes: reader.u32(), exporter: reader.text() };
+    const [windowBytes, exporter] = [reader.u32(), reader.text()];
+    return reader.remaining === 0 ? { windowBytes, exporter } : { windowBytes, exporter, baseBytes: reader.u32() };
   });
 }
 

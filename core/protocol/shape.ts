@@ -135,6 +135,24 @@ export function decodeShape(body: Uint8Array): Shape {
   return shape;
 }
 
+/**
+ * The number of series of a block, by the body that carries it, in a time that does not depend on them.
+ * @throws MalformedError when it is too short.
+ */
+export function blockSeriesCount(body: Uint8Array): number {
+  const reader = new ByteReader(body);
+  reader.raw(1 + contentIdBytes);
+  for (let text = 0; text < 4; text++) reader.raw(reader.varint());
+  return reader.varint();
+}
+
+/** The series of a block, by a body that this program has made: whether its id is right is not checked. */
+export function readBlockSeries(body: Uint8Array): readonly Series[] {
+  const reader = new ByteReader(body);
+  reader.raw(1 + contentIdBytes);
+  return readBlock("", reader).series;
+}
+
 export function writeContentId(writer: ByteWriter, id: ContentId): void {
   writer.raw(Buffer.from(id, "hex"));
 }

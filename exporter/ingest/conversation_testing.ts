@@ -15,6 +15,7 @@ export class Conversation {
   nowMs = 1000;
   resumePoint = 0;
   windowBytes = 1000;
+  baseBytes = 0;
   /** What the log had taken, and made durable, before HELLO. */
   barrierIndex = 0;
   durableIndex = 0;
@@ -53,9 +54,9 @@ export class Conversation {
         this.sent.push(frame(effect.frameType, effect.id, effect.body));
         return [`send ${typeNames.get(effect.frameType)} ${effect.id}`];
       case "register": {
-        const { barrierIndex, durableIndex } = this;
+        const { barrierIndex, durableIndex, baseBytes } = this;
         this.step({ type: "window", bytes: this.windowBytes });
-        return ["register", ...this.step({ type: "registered", barrierIndex, durableIndex })];
+        return ["register", ...this.step({ type: "registered", barrierIndex, durableIndex, baseBytes })];
       }
       case "append": {
         this.appended.push(effect);

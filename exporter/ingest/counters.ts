@@ -47,6 +47,7 @@ export interface IngestGauges {
   readonly unacknowledgedBytes: number;
   readonly heldBytes: number;
   readonly windowBytes: number;
+  readonly baseBytes: number;
   readonly paused: boolean;
   readonly draining: boolean;
 }
@@ -72,6 +73,7 @@ export function registerIngestMetrics(metrics: Registry, counters: IngestCounter
   gauge("unacknowledged_bytes", "Bytes taken and not yet acknowledged.", (now) => now.unacknowledgedBytes);
   gauge("incomplete_frame_bytes", "Bytes held of incomplete frames.", (now) => now.heldBytes);
   gauge("window_bytes", "Sum of the windows of all sessions.", (now) => now.windowBytes);
+  gauge("base_bytes", "Memory of the last values that coded scrapes refer to.", (now) => now.baseBytes);
   gauge("ingest_paused", "1 while nothing is read because the log is behind.", (now) => now.paused ? 1 : 0);
   gauge(
     "draining",

@@ -14,6 +14,10 @@ export const windowBytesMax = 8 * MiB;
 /** Bytes that all collectors together may have sent without an acknowledgement; each gets a share as its window. */
 export const ingestBytesDefault = 64 * MiB;
 
+/** What the bases of coded scrapes may take, over all sessions and for one; without room they are coded without. */
+export const baseBytesDefault = 256 * MiB;
+export const sessionBaseBytesMax = 32 * MiB;
+
 /** Body of a connection's first frame where everybody has to say who they are: room for a HELLO. */
 export const helloBytesMax = 64 * 1024;
 

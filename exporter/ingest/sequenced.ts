@@ -14,26 +14,53 @@ const refusalTextMax = 300;
 const duplicate: readonly SessionEffect[] = [{ type: "skip", why: "duplicate" }];
 const rewound: readonly SessionEffect[] = [{ type: "skip", why: "rewound" }];
 
-/**
- * Takes a SCRAPES frame of an open session: appends it, asks for the shapes that it lacks, or skips it
- * (docs/protocol.md, sections 4 and 6).
- */
+/** Takes a SCRAPES frame of an open session (docs/protocol.md, sections 4 and 6). */
 export function takeScrapes(state: SessionState, origin: Origin, frame: Frame): readonly SessionEffect[] {
   const sequence = readSequence(frame.id);
+  return skipped(state, sequence)
+    ?? takeSummarized(state, origin, sequence, summarizeScrapes(frame.body), new Uint8Array(frame.body));
+}
+
+/**
+ * Takes a CODED frame of an open session: its records are treated one after the other as if each had come in a SCRAPES
+ * frame. They are decoded whatever becomes of them, since the next frame is coded against them.
+ */
+export function takeCoded(state: SessionState, origin: Origin, frame: Frame): readonly SessionEffect[] {
+  const { decoder } = state;
+  if (decoder === null) throw new ProtocolError("frame_type", "Cannot take a CODED frame: WELCOME granted none");
+  const first = readSequence(frame.id);
+  return decoder.decode(frame.body).flatMap(({ body, summaries }, index) => {
+    const sequence = first + index;
+    return skipped(state, sequence) ?? takeSummarized(state, origin, sequence, summaries, body);
+  });
+}
+
+/** What a record with a sequence means that is not the one to take; null when it is. */
+function skipped(state: SessionState, sequence: number): readonly SessionEffect[] | null {
   if (state.rewinding && sequence !== state.expected) return rewound;
   if (sequence < state.expected) return duplicate;
   expectSequence(state, sequence);
-  const summaries = summarizeScrapes(frame.body);
+  return null;
+}
+
+/** Appends the record that is next, or asks for the shapes that it lacks. `body` is its own copy. */
+function takeSummarized(
+  state: SessionState,
+  origin: Origin,
+  sequence: number,
+  summaries: readonly ScrapeSummary[],
+  body: Uint8Array<ArrayBuffer>,
+): readonly SessionEffect[] {
   const { missing, samples } = inspectScrapes(summaries, state.context.shapes);
   if (missing.size > 0) return askAgain(state, sequence, [...missing]);
   markUsed(state, summaries);
   const problem = forgedTarget(state, origin, summaries);
   if (problem !== null) {
     const times = summaries.map(({ timestampMs }) => timestampMs);
-    return refuse(state, { origin, sequence, records: summaries.length, samples, times, problem, frame });
+    return refuse(state, { origin, sequence, records: summaries.length, samples, times, problem, body });
   }
-  const record = { kind: "scrapes", origin, sequence, body: new Uint8Array(frame.body) } as const;
-  return append(state, { record, lastSequence: sequence, samples, frame });
+  const record = { kind: "scrapes", origin, sequence, body } as const;
+  return append(state, { record, lastSequence: sequence, samples, bodyBytes: body.length });
 }
 
 /** Takes a LOST frame of an open session: its whole range must be what comes next. */
@@ -47,7 +74,12 @@ export function takeLost(state: SessionState, origin: Origin, frame: Frame): rea
   if (state.rewinding && firstSequence !== state.expected) return rewound;
   if (lastSequence < state.expected) return duplicate;
   expectSequence(state, firstSequence);
-  return append(state, { record: { kind: "lost", origin, lost }, lastSequence, samples: 0, frame });
+  return append(state, {
+    record: { kind: "lost", origin, lost },
+    lastSequence,
+    samples: 0,
+    bodyBytes: frame.body.length,
+  });
 }
 
 /** Takes a type 1 or 3 frame of an open session, whose sequence is the one after the previous. */
@@ -57,9 +89,14 @@ export function takeOpaque(state: SessionState, origin: Origin, frame: Frame): r
   const problem = state.grant === null ? null : recordProblem(frame.id, frame.body, origin, state.grant);
   if (problem !== null) {
     const times = [Number(frame.timestampNs / 1_000_000n)];
-    return refuse(state, { origin, sequence, records: 1, samples: 0, times, problem, frame });
+    return refuse(state, { origin, sequence, records: 1, samples: 0, times, problem, body: frame.body });
   }
-  return append(state, { record: opaqueRecord(origin, sequence, frame), lastSequence: sequence, samples: 0, frame });
+  return append(state, {
+    record: opaqueRecord(origin, sequence, frame),
+    lastSequence: sequence,
+    samples: 0,
+    bodyBytes: frame.body.length,
+  });
 }
 
 /** Takes a type 1 or 3 frame of an old client, which has no sequence and is not acknowledged. */
@@ -99,12 +136,12 @@ interface Refused {
   readonly samples: number;
   readonly times: readonly number[];
   readonly problem: string;
-  readonly frame: Frame;
+  readonly body: Uint8Array;
 }
 
 /** A forged record is declared lost in its place, so that it is accounted for and what follows it is taken. */
 function refuse(state: SessionState, refused: Refused): readonly SessionEffect[] {
-  const { origin, sequence, records, samples, times, problem, frame } = refused;
+  const { origin, sequence, records, samples, times, problem, body } = refused;
   const lost = {
     firstSequence: sequence,
     lastSequence: sequence,
@@ -117,7 +154,7 @@ function refuse(state: SessionState, refused: Refused): readonly SessionEffect[]
   const record = { kind: "lost", origin, lost } as const;
   return [
     { type: "forged", message: lost.reason },
-    ...append(state, { record, lastSequence: sequence, samples: 0, frame }),
+    ...append(state, { record, lastSequence: sequence, samples: 0, bodyBytes: body.length }),
   ];
 }
 
@@ -125,13 +162,14 @@ type Append = Extract<SessionEffect, { type: "append" }>;
 
 function append(
   state: SessionState,
-  taken: { record: Append["record"]; lastSequence: number; samples: number; frame: Frame },
+  taken: { record: Append["record"]; lastSequence: number; samples: number; bodyBytes: number },
 ): readonly SessionEffect[] {
-  const { record, lastSequence, samples, frame } = taken;
+  const { record, lastSequence, samples, bodyBytes } = taken;
   state.expected = lastSequence + 1;
   state.rewinding = false;
   state.unknownsInRow = 0;
-  const bytes = frameHeaderBytes + frame.body.length;
+  // A coded record counts as what it was decoded to, which is what memory and log hold, on the collector's side as well.
+  const bytes = frameHeaderBytes + bodyBytes;
   return [{ type: "append", record, sequence: lastSequence, samples, bytes }];
 }
 

@@ -13,12 +13,21 @@ import type { Logger } from "../../core/telemetry/log.ts";
 import type { Registry } from "../../core/telemetry/metrics.ts";
 import { type Access, openAccess } from "../access/access.ts";
 import { type OpaqueWalRecord, type Origin, type Wal, WalClosedError, type WalRecord } from "../wal/wal.ts";
+import { BasePool } from "./base_pool.ts";
 import { ClientConnection, type ConnectionHost } from "./client_connection.ts";
 import { increment, IngestCounters, registerIngestMetrics } from "./counters.ts";
 import { type Credit, CreditPool } from "./credit.ts";
 import { SessionDirectory } from "./directory.ts";
 import { DurableWaiters } from "./durable_waiters.ts";
-import { closingMaxMs, connectionsMaxDefault, heldBytesMax, ingestBytesDefault, windowBytesMax } from "./limits.ts";
+import {
+  baseBytesDefault,
+  closingMaxMs,
+  connectionsMaxDefault,
+  heldBytesMax,
+  ingestBytesDefault,
+  sessionBaseBytesMax,
+  windowBytesMax,
+} from "./limits.ts";
 import type { SessionContext, SessionEffect } from "./session_state.ts";
 
 const tickMs = 1000;
@@ -41,6 +50,8 @@ export interface IngestOptions {
   readonly heldBytesMax?: number;
   /** Bytes that all collectors may have sent without an acknowledgement. Default 64 MiB. */
   readonly ingestBytes?: number;
+  /** Bytes that the bases of coded scrapes may take, over all collectors. Default 256 MiB; 0: scrapes are not coded. */
+  readonly baseBytes?: number;
   /** Who may send. By default everybody. */
   readonly access?: Access;
   /** By default plain TCP. */
@@ -96,6 +107,7 @@ class IngestServer implements Ingest, ConnectionHost {
   readonly #awaitingFsync = new Set<ClientConnection>();
   readonly #directory = new SessionDirectory<ClientConnection>();
   readonly #credit: CreditPool<ClientConnection>;
+  readonly #bases: BasePool<ClientConnection>;
   readonly #forgetAccess: () => void;
   #listener: Listener | null = null;
   #cancelTick: () => void = () => {};
@@ -112,7 +124,8 @@ class IngestServer implements Ingest, ConnectionHost {
   #onProgress: () => void = () => {};
 
   constructor(options: IngestOptions) {
-    const { wal, exporter, access = openAccess, ingestBytes = ingestBytesDefault } = options;
+    const { wal, exporter, access = openAccess, ingestBytes = ingestBytesDefault, baseBytes = baseBytesDefault } =
+      options;
     this.#options = options;
     this.log = options.log;
     this.context = {
@@ -123,6 +136,7 @@ class IngestServer implements Ingest, ConnectionHost {
     };
     const limits = { budgetBytes: ingestBytes, windowBytesMax };
     this.#credit = new CreditPool(limits, (connection) => connection.unacknowledgedBytes);
+    this.#bases = new BasePool({ budgetBytes: baseBytes, sessionBytesMax: sessionBaseBytesMax });
     this.#waiters = new DurableWaiters(options.env.clock);
     this.#forgetAccess = access.onChange(() => {
       for (const connection of this.#connections) connection.dispatch({ type: "access_changed" });
@@ -134,6 +148,7 @@ class IngestServer implements Ingest, ConnectionHost {
       unacknowledgedBytes: this.#unacknowledgedBytes(),
       heldBytes: this.#heldBytes,
       windowBytes: this.#credit.windowBytes,
+      baseBytes: this.#baseBytes(),
       paused: this.#paused,
       draining: this.#draining,
     }));
@@ -204,7 +219,9 @@ class IngestServer implements Ingest, ConnectionHost {
     claim.replaced?.dispatch({ type: "replaced", byEpoch: origin.epoch });
     this.#awaitingFsync.add(connection);
     this.#grant(this.#credit.join(connection));
-    connection.dispatch({ type: "registered", barrierIndex: this.#lastIndex, durableIndex: this.#durableIndex });
+    const baseBytes = connection.state.wantsCoding ? this.#bases.join(connection) : 0;
+    const [barrierIndex, durableIndex] = [this.#lastIndex, this.#durableIndex];
+    connection.dispatch({ type: "registered", barrierIndex, durableIndex, baseBytes });
   }
 
   take(record: OpaqueWalRecord): Promise<void> | null {
@@ -257,6 +274,7 @@ class IngestServer implements Ingest, ConnectionHost {
   ended(connection: ClientConnection): void {
     this.#awaitingFsync.delete(connection);
     this.#credit.leave(connection);
+    this.#bases.leave(connection);
     if (connection.state.origin !== null) this.#directory.release(connection.state.origin, connection);
   }
 
@@ -363,6 +381,12 @@ class IngestServer implements Ingest, ConnectionHost {
     let count = 0;
     for (const { state } of this.#connections) if (state.phase === "open" || state.phase === "greeting") count++;
     return count;
+  }
+
+  #baseBytes(): number {
+    let bytes = 0;
+    for (const { state } of this.#connections) bytes += state.decoder?.bytes ?? 0;
+    return bytes;
   }
 
   #unacknowledgedBytes(): number {

@@ -1,6 +1,7 @@
 import { nameProblem } from "../../core/config/names.ts";
 import { MalformedError } from "../../core/protocol/bytes.ts";
 import { type Frame, FrameType } from "../../core/protocol/frame.ts";
+import { ScrapeDecoder } from "../../core/protocol/scrape_decoder.ts";
 import {
   type CollectorIdentity,
   decodeHello,
@@ -12,7 +13,7 @@ import {
 } from "../../core/protocol/session.ts";
 import { maySend } from "../access/access.ts";
 import type { Origin } from "../wal/wal.ts";
-import { takeLost, takeOldRecord, takeOpaque, takeScrapes } from "./sequenced.ts";
+import { takeCoded, takeLost, takeOldRecord, takeOpaque, takeScrapes } from "./sequenced.ts";
 import {
   type CloseReason,
   isThrottled,
@@ -62,6 +63,7 @@ function handle(state: SessionState, event: SessionEvent, nowMs: number): readon
       return close(event.reason, event.message, null);
     case "registered":
       state.barrierIndex = event.barrierIndex;
+      if (state.wantsCoding && event.baseBytes > 0) state.decoder = new ScrapeDecoder(event.baseBytes);
       return onDurable(state, event.durableIndex);
     case "refused":
       return close("older_epoch", `epoch ${event.newerEpoch} is connected`, SessionErrorCode.protocol);
@@ -145,6 +147,8 @@ function onSessionFrame(state: SessionState, frame: Frame): readonly SessionEffe
   switch (frame.type) {
     case FrameType.scrapes:
       return takeScrapes(state, origin, frame);
+    case FrameType.coded:
+      return takeCoded(state, origin, frame);
     case FrameType.schema:
     case FrameType.target:
       takeShape(state, frame.type, frame.body);
@@ -181,6 +185,7 @@ function onHello(state: SessionState, frame: Frame): readonly SessionEffect[] {
   }
   const { cluster, namespace, name, epoch, nextSequence } = hello;
   state.token = hello.token;
+  state.wantsCoding = hello.wantsCoding === true;
   const problem = accessProblem(state, hello);
   if (problem !== null) return close("unauthorized", problem, SessionErrorCode.unauthorized);
   state.origin = { cluster, namespace, name, epoch };
@@ -227,7 +232,8 @@ function welcome(state: SessionState): readonly SessionEffect[] {
   state.expected = Math.max(state.helloSequence, resumePoint + 1);
   state.durableSequence = resumePoint;
   state.ackedSequence = resumePoint;
-  const body = encodeWelcome({ windowBytes: state.windowBytes, exporter: context.exporter });
+  const { windowBytes, decoder } = state;
+  const body = encodeWelcome({ windowBytes, exporter: context.exporter, baseBytes: decoder?.budgetBytes ?? 0 });
   return [
     { type: "send", frameType: FrameType.welcome, id: BigInt(resumePoint), body },
     { type: "welcomed", resumePoint, expected: state.expected },

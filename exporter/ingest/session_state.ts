@@ -1,4 +1,5 @@
 import type { Frame } from "../../core/protocol/frame.ts";
+import type { ScrapeDecoder } from "../../core/protocol/scrape_decoder.ts";
 import type { ContentId, Target } from "../../core/protocol/shape.ts";
 import type { PeerIdentity } from "../../core/runtime/env.ts";
 import type { Access, Grant } from "../access/access.ts";
@@ -32,6 +33,10 @@ export interface SessionState {
   origin: Origin | null;
   /** HELLO's next sequence, until WELCOME. */
   helloSequence: number;
+  /** HELLO's wish to send CODED frames. */
+  wantsCoding: boolean;
+  /** What CODED frames are decoded by; null when the session may send none. */
+  decoder: ScrapeDecoder | null;
   /** The log's index up to which all must be durable before WELCOME. */
   barrierIndex: number;
   /** The sequence of the next record to take. */
@@ -70,7 +75,13 @@ export type SessionEvent =
   /** The stream holds something else than frames. */
   | { readonly type: "broken"; readonly reason: "magic" | "length"; readonly message: string }
   /** The answer to `register`: the identity is this connection's. */
-  | { readonly type: "registered"; readonly barrierIndex: number; readonly durableIndex: number }
+  | {
+    readonly type: "registered";
+    readonly barrierIndex: number;
+    readonly durableIndex: number;
+    /** What the bases of its coded scrapes may take. */
+    readonly baseBytes: number;
+  }
   /** The answer to `register`: a newer start of this collector is connected. */
   | { readonly type: "refused"; readonly newerEpoch: bigint }
   | { readonly type: "replaced"; readonly byEpoch: bigint }
@@ -174,6 +185,8 @@ export function openSession(context: SessionContext, nowMs: number, peer: PeerId
     windowBytes: 0,
     origin: null,
     helloSequence: 1,
+    wantsCoding: false,
+    decoder: null,
     barrierIndex: 0,
     expected: 1,
     rewinding: false,

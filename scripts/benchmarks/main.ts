@@ -2,18 +2,26 @@ import { cpus } from "node:os";
 import { assignBenchmark } from "./assign.ts";
 import type { Benchmark, Figure } from "./benchmark.ts";
 import { configLatencyBenchmark } from "./config_latency.ts";
+import { fetchBenchmark } from "./fetch.ts";
 import { ingestBenchmark } from "./ingest.ts";
+import { kernelBenchmark } from "./kernel.ts";
+import { matchBenchmark } from "./match.ts";
 import { remoteWriteBenchmark } from "./remote_write.ts";
 import { spoolBenchmark } from "./spool.ts";
 import { walBenchmark } from "./wal.ts";
+import { wireBenchmark } from "./wire.ts";
 
 const benchmarks: readonly Benchmark[] = [
   assignBenchmark,
   configLatencyBenchmark,
+  fetchBenchmark,
   ingestBenchmark,
+  kernelBenchmark,
+  matchBenchmark,
   remoteWriteBenchmark,
   spoolBenchmark,
   walBenchmark,
+  wireBenchmark,
 ];
 
 process.exitCode = await main(process.argv.slice(2));

@@ -164,6 +164,32 @@ class QuickWal extends FakeWal {
   }
 }
 
+test("scrapes are coded on their way, to a fraction of their bytes, and arrive as they were", async (context) => {
+  const wal = new QuickWal();
+  const exporter = await startExporter(wal);
+  context.after(() => exporter.stop());
+  const metrics = new Registry();
+  const sender = start(context, exporter.address, { metrics });
+  const sentBytes = async () =>
+    (await metrics.getSingleMetric("bcs_metric_collector_sent_bytes_total")?.get())?.values[0]?.value ?? 0;
+  const layout = testLayout("wide", 1000);
+  const records = Array.from(
+    { length: 42 },
+    (_, index) => scrapeRecord(1_000_000 + index, targets[index % 2] ?? testTarget(""), layout),
+  );
+  for (const record of records.slice(0, 2)) sender.push(record);
+  assert.equal(await sender.flush(flushMs), true);
+  const before = await sentBytes();
+  for (const record of records.slice(2)) sender.push(record);
+  assert.equal(await sender.flush(flushMs), true);
+  const perSample = (await sentBytes() - before) / (40 * 1000);
+  assert.ok(perSample > 0.1 && perSample < 2, `${perSample} bytes a sample`);
+  assert.deepEqual(
+    wal.records.map((record) => record.kind === "scrapes" && record.body),
+    records.map(({ body }) => body),
+  );
+});
+
 test("shapes that the exporter has forgotten are sent again, and the records with them", async (context) => {
   const wal = new QuickWal();
   const exporter = await startExporter(wal);

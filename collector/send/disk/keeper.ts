@@ -23,7 +23,7 @@ export interface KeeperOptions {
   readonly sending: () => Run;
   /** Something is durable, or was read back: more may be sent. */
   readonly onStored: () => void;
-  /** How long a record waits for others that are written with it. Default 25 ms. */
+  /** How long a record waits for others that are written with it. Default 100 ms, since what a commit costs is waking up; less when much comes. */
   readonly commitMs?: number;
   /** How long an operation may take until the disk counts as stuck. Default 10 s. */
   readonly stallMs?: number;
@@ -175,8 +175,8 @@ export class DiskKeeper {
     if (sending.spool.wantsRefill !== null) return () => this.#refill(sending);
     if (this.#wantsTrim(sending, nowMs)) return () => this.#trim(sending);
     if (!current.spool.hasUndurable) return null;
-    const commitAtMs = (this.#waitingSinceMs ??= nowMs) + (this.#options.commitMs ?? 25);
-    if (nowMs < commitAtMs) return this.#later(commitAtMs);
+    const commitAtMs = (this.#waitingSinceMs ??= nowMs) + (this.#options.commitMs ?? 100);
+    if (nowMs < commitAtMs && !current.spool.isPressed) return this.#later(commitAtMs);
     if (this.bytes < this.#options.disk.bytesMax) return () => this.#write(current);
     return this.#dropJob(current);
   }

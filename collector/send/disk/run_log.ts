@@ -24,6 +24,10 @@ export interface RunLogOptions {
   readonly segmentBytes: number;
 }
 
+/** A write's buffer is kept for the next when it is no larger. */
+const keptBytesMax = 2 * 1024 * 1024;
+const initialBytes = 64 * 1024;
+
 interface Writer {
   readonly segment: Segment;
   readonly handle: FileHandle;
@@ -41,6 +45,8 @@ export class RunLog {
   readonly #marksFile: MarksFile;
   readonly #reader: RunReader;
   #writer: Writer | null = null;
+  /** What is written; one write at a time. */
+  #content = new ByteWriter(initialBytes);
   #lastNumber = 0;
 
   constructor(options: RunLogOptions) {
@@ -82,16 +88,19 @@ export class RunLog {
     const writer = this.#writer ??= await this.#begin(first.firstSequence, acknowledged);
     const { segment, handle } = writer;
     try {
-      const content = new ByteWriter(64 * 1024);
+      const content = this.#content;
+      content.endAt(0);
       if (isNew) {
         const { epoch } = this;
         content.raw(encodeSegmentHeader({ epoch, number: segment.number, firstSequence: segment.first, acknowledged }));
       }
       for (const entry of entries) writeEntry(content, entry, writer);
+      const { length } = content;
       await handle.write(content.view(), segment.bytes);
+      if (length > keptBytesMax) this.#content = new ByteWriter(initialBytes);
       await handle.sync();
       if (isNew) await this.fs.syncDir(this.#options.folder);
-      segment.bytes += content.length;
+      segment.bytes += length;
     } catch (error) {
       await this.#abandon(writer);
       throw error;

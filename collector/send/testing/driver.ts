@@ -68,8 +68,8 @@ export class Driver {
     this.event({ type: "frame", frame: { type, id: BigInt(id), timestampNs: 0n, body } });
   }
 
-  welcome(sequence = 0, windowBytes = 1_000_000): void {
-    this.frame(FrameType.welcome, sequence, encodeWelcome({ windowBytes, exporter: "exporter-0" }));
+  welcome(sequence = 0, windowBytes = 1_000_000, baseBytes = 0): void {
+    this.frame(FrameType.welcome, sequence, encodeWelcome({ windowBytes, exporter: "exporter-0", baseBytes }));
   }
 
   ack(sequence: number): void {
@@ -89,10 +89,10 @@ export class Driver {
   }
 
   /** Connects and is welcomed; the HELLO is taken out of `writes`. */
-  open(sequence = 0, windowBytes = 1_000_000): void {
+  open(sequence = 0, windowBytes = 1_000_000, baseBytes = 0): void {
     this.event({ type: "connected" });
     this.takeWrites();
-    this.welcome(sequence, windowBytes);
+    this.welcome(sequence, windowBytes, baseBytes);
   }
 
   takeWrites(): Frame[][] {

@@ -1,4 +1,5 @@
 import { type Frame, frameHeaderBytes, FrameType } from "../../../core/protocol/frame.ts";
+import { ScrapeDecoder } from "../../../core/protocol/scrape_decoder.ts";
 import { decodeScrapes } from "../../../core/protocol/scrapes.ts";
 import {
   decodeHello,
@@ -23,6 +24,8 @@ export type Logged =
 interface ModelSession {
   readonly send: (type: number, id: number, body?: Uint8Array) => void;
   readonly hello: Hello;
+  /** Null when no CODED frames were granted. */
+  readonly decoder: ScrapeDecoder | null;
   expected: number;
   rewinding: boolean;
   /** Shapes were forgotten since the last UNKNOWN, so that another one may follow for the same sequence. */
@@ -51,12 +54,17 @@ export class ModelExporter {
   refusal = 0;
   /** How many times shapes were missing. */
   unknowns = 0;
+  /** Records that came in CODED frames. */
+  coded = 0;
+  /** What WELCOME grants for bases. */
+  readonly baseBytes: number;
   #taken: Logged[] = [];
   #shapes = new Map<ContentId, Shape>();
   #session: ModelSession | null = null;
 
-  constructor(name: string, windowBytes: number) {
+  constructor(name: string, windowBytes: number, baseBytes = 0) {
     this.name = name;
+    this.baseBytes = baseBytes;
     this.windowBytes = windowBytes;
   }
 
@@ -131,6 +139,7 @@ export class ModelExporter {
     this.#session = {
       send,
       hello,
+      decoder: hello.wantsCoding === true && this.baseBytes > 0 ? new ScrapeDecoder(this.baseBytes) : null,
       expected,
       rewinding: false,
       forgotSince: false,
@@ -138,7 +147,8 @@ export class ModelExporter {
       windowBytesMax,
       unacknowledged: [],
     };
-    send(FrameType.welcome, last, encodeWelcome({ windowBytes: this.windowBytes, exporter: this.name }));
+    const { windowBytes, name: exporter, baseBytes } = this;
+    send(FrameType.welcome, last, encodeWelcome({ windowBytes, exporter, baseBytes }));
   }
 
   #receiveInSession(frame: Frame): void {
@@ -154,6 +164,9 @@ export class ModelExporter {
       }
       case FrameType.scrapes:
         this.#takeScrapes(session, frame);
+        return;
+      case FrameType.coded:
+        this.#takeCoded(session, frame);
         return;
       case FrameType.lost:
         this.#takeLost(session, frame);
@@ -173,6 +186,14 @@ export class ModelExporter {
     }
   }
 
+  #takeCoded(session: ModelSession, frame: Frame): void {
+    if (session.decoder === null) throw new ModelProtocolError("a CODED frame, and no bases were granted");
+    for (const [index, { body }] of session.decoder.decode(frame.body).entries()) {
+      this.coded++;
+      this.#takeScrapes(session, { ...frame, id: frame.id + BigInt(index), body });
+    }
+  }
+
   #takeScrapes(session: ModelSession, frame: Frame): void {
     const sequence = Number(frame.id);
     if (session.rewinding && sequence !== session.expected) return;
@@ -188,7 +209,11 @@ export class ModelExporter {
       session.send(FrameType.unknown, sequence, encodeUnknown(missing));
       return;
     }
-    const timestampMs = recordTimeMs(frame.body, decodeScrapes(frame.body)[0]?.timestampMs);
+    const scrape = decodeScrapes(frame.body)[0];
+    const timestampMs = recordTimeMs(frame.body, scrape?.timestampMs);
+    if (scrape?.values.some((value) => value !== timestampMs) === true) {
+      throw new ModelProtocolError(`sequence ${sequence} has values that it was not pushed with`);
+    }
     this.#take(session, frame, { kind: "data", epoch: session.hello.epoch, sequence, timestampMs });
   }
 

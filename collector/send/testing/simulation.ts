@@ -25,6 +25,8 @@ export interface SimulationOptions {
   readonly budgetBytes: number;
   readonly windowBytes: number;
   readonly exporters: number;
+  /** What exporters grant for the bases of coded scrapes. Default 0: scrapes are not coded. */
+  readonly baseBytes?: number;
   /** Share of the steps that push. */
   readonly pushShare: number;
   /** A spool on a disk of so many bytes, with crashes of the collector. */
@@ -81,7 +83,7 @@ export class Simulation {
     this.#options = options;
     this.#random = seededRandom(options.seed);
     const names = Array.from({ length: options.exporters }, (_, index) => `exporter-${index}:7071`);
-    this.exporters = names.map((name) => new ModelExporter(name, options.windowBytes));
+    this.exporters = names.map((name) => new ModelExporter(name, options.windowBytes, options.baseBytes));
     this.state = this.#makeState({});
     this.#announce(names);
   }
