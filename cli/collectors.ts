@@ -8,7 +8,7 @@ import { placeOptions } from "./place.ts";
 
 const definition = {
   name: "collectors",
-  summary: "Lists the collectors with their state, targets, load and the generation that each has applied.",
+  summary: "Lists the collectors with state, targets, load and applied generation, and how their workloads stand.",
   options: { ...placeOptions, selector: rowSelectorOption, output: outputOption, ...clientOptions },
 } as const;
 
@@ -27,6 +27,23 @@ const listSchema = z.object({
     load: z.record(z.string(), z.number()),
   })),
 });
+const workloadsSchema = z.object({
+  workloads: z.array(z.looseObject({
+    cluster: z.string(),
+    namespace: z.string(),
+    name: z.string(),
+    state: z.string(),
+    image: z.string(),
+    replicasWished: z.number().nullable(),
+    replicasApplied: z.number().nullable(),
+    replicasFound: z.number().nullable(),
+    driftPolicy: z.string(),
+    drift: z.array(z.object({ field: z.string(), applied: z.string(), found: z.string() })),
+    problem: z.string(),
+    nextTryMs: z.number(),
+  })),
+});
+type WorkloadRow = z.output<typeof workloadsSchema>["workloads"][number];
 type Collector = z.output<typeof listSchema>["collectors"][number];
 
 /** `bcs-metric collectors`: prints the collectors that a service knows. Returns the exit code. */
@@ -34,7 +51,16 @@ export async function collectorsCommand(argv: readonly string[], output: Output 
   const { values } = await readOptions(definition, argv, process.env);
   const { cluster, namespace, selector: labelSelector } = values;
   const { collectors } = await getJson(values, "/v1/collectors", { cluster, namespace, labelSelector }, listSchema);
-  output.print(formatOutput(values.output, { collectors }, () => collectorTable(collectors, systemEnv.clock.wallMs())));
+  // A selector is about collectors: what it leaves out says nothing of their workloads.
+  const { workloads } = labelSelector === undefined
+    ? await getJson(values, "/v1/workloads", { cluster, namespace }, workloadsSchema)
+    : { workloads: [] };
+  const shown = { collectors, ...workloads.length === 0 ? {} : { workloads } };
+  output.print(formatOutput(values.output, shown, () => {
+    const tables = [collectorTable(collectors, systemEnv.clock.wallMs())];
+    if (workloads.length > 0) tables.push(workloadTable(workloads, systemEnv.clock.wallMs()));
+    return tables.join("\n");
+  }));
   return 0;
 }
 
@@ -43,6 +69,29 @@ export function collectorTable(collectors: readonly Collector[], nowMs: number):
   const clusters = new Set(collectors.map(({ cluster }) => cluster));
   const columns = collectorColumns(nowMs);
   return formatTable(clusters.size > 1 ? [clusterColumn, ...columns] : columns, collectors);
+}
+
+/** Replicas as they are wished, were applied last, and are there now; what was changed by hand; what is wrong. */
+export function workloadTable(workloads: readonly WorkloadRow[], nowMs: number): string {
+  const replicas = (count: number | null) => count === null ? "-" : String(count);
+  const columns: Column<WorkloadRow>[] = [
+    { title: "NAMESPACE", text: ({ namespace }) => namespace },
+    { title: "WORKLOAD", text: ({ name }) => name },
+    { title: "STATE", text: ({ state }) => state },
+    { title: "WISHED", align: "right", text: ({ replicasWished }) => replicas(replicasWished) },
+    { title: "APPLIED", align: "right", text: ({ replicasApplied }) => replicas(replicasApplied) },
+    { title: "FOUND", align: "right", text: ({ replicasFound }) => replicas(replicasFound) },
+    { title: "IMAGE", text: ({ image }) => image },
+    { title: "DRIFT", text: ({ drift }) => drift.map(({ field }) => field).join(",") },
+    {
+      title: "PROBLEM",
+      text: ({ problem, nextTryMs }) =>
+        nextTryMs > nowMs && problem !== "" ? `${problem} (again in ${formatAge(nextTryMs - nowMs)})` : problem,
+    },
+  ];
+  const clusters = new Set(workloads.map(({ cluster }) => cluster));
+  const cluster: Column<WorkloadRow> = { title: "CLUSTER", text: (row) => row.cluster };
+  return formatTable(clusters.size > 1 ? [cluster, ...columns] : columns, workloads);
 }
 
 const clusterColumn: Column<Collector> = { title: "CLUSTER", text: ({ cluster }) => cluster };

@@ -14,7 +14,7 @@ beforeEach(async () => {
   const listener = await serveHttp({ host: "127.0.0.1", port: 0 }, (request) => {
     const { pathname, search } = new URL(request.url);
     asked.push(pathname + search);
-    return Response.json({ collectors: [], exporters: [] });
+    return Response.json({ collectors: [], exporters: [], workloads: [] });
   });
   server = `http://${formatAddress(listener.address)}`;
   stop = () => listener.close();
@@ -30,5 +30,6 @@ test("the service is asked for what is wanted, so that it selects", async () => 
     "/v1/collectors?cluster=c1&namespace=shop&labelSelector=alive%3Dfalse",
     "/v1/exporters?labelSelector=version%21%3D2",
     "/v1/collectors",
+    "/v1/workloads",
   ]);
 });

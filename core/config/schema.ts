@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checkRelabelRule, relabelActions, relabelDefaults, relabelRulesMax } from "../relabel/mod.ts";
+import { autoscaleRule } from "./autoscale.ts";
 import { nameBytesMax, nameProblem, safeNamePattern } from "./names.ts";
 
 /** The kinds of document on the volume, with the folder that holds each. */
@@ -142,7 +143,7 @@ const scrapeFields = {
   followRedirects: z.boolean().optional().describe("Follow up to 5 redirects; credentials go to the target alone."),
 } as const;
 
-const clusterType = z.enum(["k8s", "mesos", "bcs-components"]);
+export const clusterType = z.enum(["k8s", "mesos", "bcs-components"]);
 
 const portProblem = "must be a port number from 1 to 65535 (without quotes) or the name of a container port";
 
@@ -152,17 +153,36 @@ const port = z.union(
   { error: portProblem },
 );
 
+const workloadNetwork = z.strictObject({
+  networkMode: text.optional().describe("Mesos: BRIDGE, HOST, USER, or what the cluster calls it. Docker: a network."),
+  networkType: text.optional().describe("Mesos: such as cnm or cni."),
+  hostNetwork: z.boolean().optional().describe("Kubernetes."),
+  dnsPolicy: text.optional().describe("Kubernetes."),
+});
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, { error: "is no name of a variable" });
+
+/** What Collector documents, and the templates of collector workloads, say of a workload. */
+export const workloadSettings = {
+  image: text.optional().describe("Image of the collectors, with its tag."),
+  imagePullSecrets: z.array(text).optional(),
+  resources: z.strictObject({
+    cpus: z.number().positive().max(1024),
+    memoryMiB: z.int().min(16).max(1024 * 1024),
+  }).optional().describe("Of each collector; 1 CPU and 256 MiB by default."),
+  network: workloadNetwork.optional(),
+  env: z.record(variableName, text).optional(),
+  labels: labels.optional(),
+  template: z.record(z.string(), z.unknown()).optional()
+    .describe("Laid over what the orchestrator makes up, in its own terms."),
+} as const;
+
 const metricSpec = z.strictObject({
   ...scrapeFields,
   clusterType: clusterType.default("k8s"),
   selector: labels.default({}).describe("Every pair must equal; an empty one matches every instance of the namespace."),
   port: port.describe("A number, or the name of a container port; not used for bcs-components."),
-  network: z.strictObject({
-    networkMode: text.optional(),
-    networkType: text.optional(),
-    hostNetwork: z.boolean().optional(),
-    dnsPolicy: text.optional(),
-  }).optional(),
+  network: workloadNetwork.optional().describe("Of the namespace's collectors."),
   collector: z.strictObject({
     image: text.optional(),
     imageBase: text.optional().describe("Registry of the image: takes the place of what stands before its first /."),
@@ -201,10 +221,12 @@ const collectorSpec = z.strictObject({
   replicas: z.int().min(0).max(1000).default(1),
   balance: z.enum(["count", "cost"]).default("count")
     .describe("What is divided evenly: the number of targets, or the observed cost of their scrapes."),
-  image: text.optional(),
   clusterType: clusterType.optional(),
-  network: z.record(z.string(), z.unknown()).optional(),
-  template: z.record(z.string(), z.unknown()).optional(),
+  drift: z.enum(["repair", "accept"]).optional()
+    .describe("What becomes of changes that somebody makes to the workload by hand; as --drift says by default."),
+  ...workloadSettings,
+  autoscale: autoscaleRule.optional()
+    .describe("When more or fewer collectors are proposed; in place of the service's rule for the namespace."),
 });
 
 const target = z.strictObject({

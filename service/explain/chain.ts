@@ -36,7 +36,7 @@ export function chainOf(
   place: MetricPlace,
   metric: MetricDocument | null,
   instance: Instance,
-  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "delivery" | "nowMs">,
+  view: Pick<ExplainView, "files" | "collectors" | "workloads" | "exporters" | "delivery" | "nowMs">,
 ): Chain {
   const steps: Step[] = [];
   for (const step of stepsOf(place, metric, instance, view)) {
@@ -70,7 +70,7 @@ function* stepsOf(
   { clusterId, namespace, name }: MetricPlace,
   metric: MetricDocument | null,
   { subject, candidate, row }: Instance,
-  view: Pick<ExplainView, "files" | "collectors" | "exporters" | "delivery" | "nowMs">,
+  view: Pick<ExplainView, "files" | "collectors" | "workloads" | "exporters" | "delivery" | "nowMs">,
 ): Generator<Step> {
   const path = `${clusterId}/metric/${namespace}/${name}.yaml`;
   const isAssigned = row !== undefined && row.collector !== "";
@@ -88,7 +88,8 @@ function* stepsOf(
   const collector = view.collectors.find((one) =>
     one.cluster === clusterId && one.namespace === namespace && one.name === row.collector
   );
-  yield collectorStep(row, collector);
+  const own = view.workloads?.filter((one) => one.cluster === clusterId && one.namespace === namespace) ?? [];
+  yield collectorStep(row, collector, own.find((one) => row.collector.startsWith(`${one.name}-`)));
   yield scrapeStep(row, view.nowMs);
   if (collector !== undefined) yield deliveryStep(row, collector, view.exporters, view.delivery ?? null);
 }

@@ -5,6 +5,7 @@ import type { RegistryRecord } from "../../core/registry/records.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Sources } from "../targets/sources.ts";
+import type { WorkloadRow } from "../workloads/workload_rows.ts";
 import type { DeliveryView } from "./delivery.ts";
 
 /** The links between a definition and delivered data, in their order. */
@@ -85,6 +86,8 @@ export interface ExplainView {
   readonly sources: Sources;
   readonly targets: readonly TargetRow[];
   readonly collectors: readonly CollectorRow[];
+  /** None by default. */
+  readonly workloads?: readonly WorkloadRow[];
   readonly exporters: readonly RegistryRecord[];
   /** Absent when no exporter was asked. */
   readonly delivery?: DeliveryView;

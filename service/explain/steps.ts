@@ -4,6 +4,7 @@ import type { MetricDocument } from "../../core/config/schema.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Candidate } from "../targets/candidate.ts";
+import type { WorkloadRow } from "../workloads/workload_rows.ts";
 import type { Step } from "./explanation.ts";
 import { mismatchReason } from "./near_misses.ts";
 import type { Subject } from "./subjects.ts";
@@ -90,10 +91,15 @@ export function assignmentStep(row: TargetRow | undefined): Step {
 }
 
 /** Whether the owner runs, and has taken the assignment that holds the target. */
-export function collectorStep(row: TargetRow, collector: CollectorRow | undefined): Step {
+export function collectorStep(
+  row: TargetRow,
+  collector: CollectorRow | undefined,
+  workload: WorkloadRow | undefined,
+): Step {
   const name = row.collector;
   if (collector === undefined || !collector.alive) {
-    return { step: "collector", ok: false, detail: `collector ${name} is not running${stateOf(collector)}` };
+    const detail = `collector ${name} is not running${stateOf(collector)}${workloadText(workload)}`;
+    return { step: "collector", ok: false, detail };
   }
   if (row.appliedGeneration < row.generation) {
     const applied = row.appliedGeneration === 0 ? "no generation" : `generation ${row.appliedGeneration}`;
@@ -102,6 +108,21 @@ export function collectorStep(row: TargetRow, collector: CollectorRow | undefine
   }
   const detail = `${name} is running and has applied generation ${row.appliedGeneration}`;
   return { step: "collector", ok: true, detail };
+}
+
+/** How the workload stands that is to run the collector. */
+function workloadText(workload: WorkloadRow | undefined): string {
+  if (workload === undefined || workload.state === "ok") return "";
+  const { name, state, problem, image, drift, replicasWished, replicasApplied, replicasFound } = workload;
+  const numbers = `${replicasWished ?? "no"} replicas wished, ${replicasApplied ?? "none"} applied, `
+    + `${replicasFound ?? "none"} found`;
+  const details = [
+    numbers,
+    ...image === "" ? [] : [`image ${image}`],
+    ...drift.length === 0 ? [] : [`changed by hand: ${drift.map(({ field }) => field).join(", ")}`],
+    ...problem === "" ? [] : [problem],
+  ];
+  return `; workload ${name} is ${state}: ${details.join("; ")}`;
 }
 
 function stateOf(collector: CollectorRow | undefined): string {

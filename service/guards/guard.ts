@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../../core/config/canonical.ts";
 import { keyOfPath } from "../../core/config/key.ts";
-import type { Workload } from "../orchestrator/workload.ts";
+import { type Workload, workloadPath } from "../orchestrator/workload.ts";
 import { keyOf } from "../reconcile/collections.ts";
 import type { NamespacePlan, Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
 import { workloadOf } from "../reconcile/workloads.ts";
 import { scopeOf } from "../targets/sources.ts";
+import { plainRule, type WorkloadHold } from "../workloads/wish.ts";
 import type { HeldChange, Hold } from "./hold.ts";
 
 export interface GuardSettings {
@@ -141,6 +142,15 @@ function without(
     ...plan,
     writes: plan.writes.filter(({ path }) => isFree(path)),
     removals: plan.removals.filter(({ path }) => isFree(path)),
+    // A namespace whose workload is still to be has its record, too.
+    recordRemovals: plan.recordRemovals.filter(({ scope }) => !held.has(scope)),
+    rules: new Map([
+      ...plan.rules,
+      ...kept.flatMap((one) => one.workloads).map((workload) => {
+        const path = workloadPath(workload);
+        return [path, { ...plan.rules.get(path) ?? plainRule, hold: heldWorkload }] as const;
+      }),
+    ]),
     workloads: [...plan.workloads.filter((one) => !held.has(scopeOf(one))), ...kept.flatMap((one) => one.workloads)],
     namespaces: [
       ...plan.namespaces.filter((one) => !held.has(scopeOf(one))),
@@ -148,6 +158,12 @@ function without(
     ].toSorted((a, b) => scopeOf(a) < scopeOf(b) ? -1 : 1),
   };
 }
+
+/** What was made of the namespace's documents before is not known any more, but for what runs. */
+const heldWorkload: WorkloadHold = {
+  reason: "a change of the namespace is held until somebody confirms it",
+  creates: true,
+};
 
 /** After a restart nobody knows the workload any more: it is made up anew, with a collector for each collection. */
 function workloadsFor(

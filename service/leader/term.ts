@@ -1,6 +1,5 @@
 import { inBackground } from "../../core/runtime/process.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
-import { makeNoneOrchestrator } from "../orchestrator/none_orchestrator.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 
 /**
@@ -26,9 +25,9 @@ export class Term {
     return this.#orchestrator;
   }
 
-  /** The orchestrator to act with: one that does nothing while what an earlier term ran has not ended yet. */
-  begin(): Orchestrator {
-    if (this.#ending !== null) return makeNoneOrchestrator();
+  /** The orchestrator to act with; null while what an earlier term ran has not ended yet. */
+  begin(): Orchestrator | null {
+    if (this.#ending !== null) return null;
     this.#orchestrator ??= this.#make();
     return this.#orchestrator;
   }

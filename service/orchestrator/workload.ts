@@ -28,6 +28,11 @@ export interface Workload extends WorkloadKey {
    * Marathon app, the body of `POST /containers/create`): objects are merged, everything else replaces.
    */
   readonly template: Readonly<Record<string, unknown>>;
+  /**
+   * Tells two ways apart in which the orchestrator starts instances, such as by another address of the services: a
+   * workload that was started in another way is applied anew. Nothing that an orchestrator has to look at.
+   */
+  readonly launch?: string;
 }
 
 /** "" and false leave it to the orchestrator. */

@@ -6,7 +6,7 @@ import { ignoredCollectors } from "./workloads.ts";
 
 /** Something about a plan that an operator should know. */
 export interface Notice {
-  readonly type: "collector.given-up" | "document.ignored";
+  readonly type: "collector.given-up" | "document.ignored" | "workload.drift" | "workload.problem";
   readonly clusterId: string;
   readonly namespace: string;
   /** Of the collector, or path of the document. */
@@ -52,7 +52,9 @@ export class NoticeBoard {
   /** Those of the present notices that were not there the last time. */
   fresh(notices: readonly Notice[]): Notice[] {
     const before = this.#known;
-    const keyOf = ({ type, clusterId, namespace, name }: Notice) => `${type} ${clusterId}/${namespace}/${name}`;
+    // Another problem of a workload is news.
+    const keyOf = ({ type, clusterId, namespace, name, detail }: Notice) =>
+      `${type} ${clusterId}/${namespace}/${name} ${type.startsWith("workload.") ? detail : ""}`;
     this.#known = new Set(notices.map(keyOf));
     return notices.filter((notice) => !before.has(keyOf(notice)));
   }

@@ -1,10 +1,14 @@
 import type { Kind, MetricDocument } from "../../core/config/schema.ts";
+import { workloadPath } from "../orchestrator/workload.ts";
 import { scopeOf } from "../targets/sources.ts";
+import { recordPath } from "../workloads/record.ts";
+import type { WorkloadRule } from "../workloads/wish.ts";
 import { type HandoverTiming, handoverTimingDefault } from "./handover.ts";
 import { type NamespaceOutcome, planNamespace } from "./namespace.ts";
 import { scrapePlans } from "./scrape_plan.ts";
-import type { Plan, StoredCollection, View } from "./view.ts";
-import { balanceOf, workloadOf } from "./workloads.ts";
+import type { Plan, RecordRemoval, StoredCollection, View } from "./view.ts";
+import { type WishedWorkload, wishedWorkload } from "./wished_workload.ts";
+import { balanceOf } from "./workloads.ts";
 
 /**
  * What is to be done so that the world becomes as the documents want it; done again, it is nothing. While the store
@@ -14,7 +18,7 @@ import { balanceOf, workloadOf } from "./workloads.ts";
  */
 export function reconcile(view: View, nowMs: number, timing: HandoverTiming = handoverTimingDefault): Plan {
   const world = groupByScope(view);
-  const outcomes: NamespaceOutcome[] = [];
+  const outcomes: ScopeOutcome[] = [];
   for (const scope of [...world.scopes].toSorted()) {
     const outcome = planScope(scope, world, view, { nowMs, timing });
     if (outcome !== null) outcomes.push(outcome);
@@ -25,9 +29,24 @@ export function reconcile(view: View, nowMs: number, timing: HandoverTiming = ha
     writes: view.synced ? outcomes.flatMap((outcome) => outcome.writes) : [],
     removals: view.synced ? gone.map(({ path, revision }) => ({ path, revision })) : [],
     workloads: outcomes.flatMap((outcome) => outcome.workloads),
+    rules: new Map(outcomes.flatMap((outcome) => outcome.rules)),
+    records: view.synced ? outcomes.flatMap((outcome) => outcome.record ?? []) : [],
+    recordRemovals: view.synced ? endedRecords(view, new Set(outcomes.map(({ plan }) => scopeOf(plan)))) : [],
     namespaces: outcomes.map((outcome) => outcome.plan),
     nextLookMs: outcomes.reduce((first, outcome) => Math.min(first, outcome.nextLookMs), Infinity),
   };
+}
+
+type ScopeOutcome = NamespaceOutcome & Pick<WishedWorkload, "record"> & {
+  readonly rules: readonly (readonly [path: string, rule: WorkloadRule])[];
+};
+
+/** Of namespaces that are to have no workload, and have none any more. */
+function endedRecords({ records, found, unsettled = new Set() }: View, scopes: ReadonlySet<string>): RecordRemoval[] {
+  if (records === undefined || found === undefined || found === null) return [];
+  const present = new Set([...found.map(scopeOf), ...unsettled]);
+  return [...records].filter(([scope]) => !scopes.has(scope) && !present.has(scope))
+    .map(([scope, { record, revision }]) => ({ scope, path: recordPath(record), revision }));
 }
 
 type World = ReturnType<typeof groupByScope>;
@@ -50,7 +69,7 @@ function planScope(
   world: World,
   view: View,
   time: { readonly nowMs: number; readonly timing: HandoverTiming },
-): NamespaceOutcome | null {
+): ScopeOutcome | null {
   const metrics = (world.metrics.get(scope) ?? []).toSorted(byName);
   const present = world.collections.get(scope) ?? [];
   const unreadable = (kind: Kind) =>
@@ -62,16 +81,19 @@ function planScope(
   const held = { metrics: unreadableMetrics, sources: sourcesUnreadable };
   const plans = scrapePlans(metrics, view.sources, held, documents);
   if (plans.length === 0) return null;
-  const workload = workloadOf({
-    ...placeOf(scope),
-    metrics,
-    collectors: world.collectors.get(scope) ?? [],
-    unreadableCollectors,
-    replicasKept: unreadableMetrics.size + unreadableCollectors.length > 0 ? present.length : 0,
-  });
-  return planNamespace({
+  const wished = wishedWorkload(
+    {
+      ...placeOf(scope),
+      metrics,
+      collectors: world.collectors.get(scope) ?? [],
+      unreadableCollectors,
+      replicasKept: unreadableMetrics.size + unreadableCollectors.length > 0 ? present.length : 0,
+    },
+    view,
+  );
+  const outcome = planNamespace({
     ...time,
-    workload,
+    workload: wished.workload,
     plans,
     present,
     previous: world.previous.get(scope),
@@ -79,6 +101,14 @@ function planScope(
     lastGeneration: lastGeneration(view, scope, present),
     reports: view.reports,
   });
+  const rules = outcome.workloads.map((workload) => {
+    const isFormer = workload.name !== wished.workload.name;
+    return [workloadPath(workload), isFormer ? { ...wished.rule, accepted: null } : wished.rule] as const;
+  });
+  // A document that cannot be read may ask for another number than the one that is known.
+  const isKnown = unreadableMetrics.size + unreadableCollectors.length === 0;
+  const plan = isKnown ? { ...outcome.plan, scale: wished.scale } : outcome.plan;
+  return { ...outcome, plan, rules, record: wished.record };
 }
 
 function placeOf(scope: string): { clusterId: string; namespace: string } {

@@ -192,7 +192,13 @@ test("without a Collector document the workload has the default name and the mos
       MetricClusterID: "c1",
       MetricApplicationName: "bcs-collector-shop",
       MetricApplicationNamespace: "shop",
+      MetricCfgName: "bcs-collector-shop",
     },
+    labels: {
+      "io.tencent.bcs.metriccfg": "bcs-collector-shop",
+      "io.tencent.bcs.metric.collector": "shop_a",
+    },
+    resources: { cpus: 1, memoryMiB: 256 },
   }]);
   assert.equal(planOf(viewOf({ collectors: [] })).workloads[0]?.replicas, 1);
 });

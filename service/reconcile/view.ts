@@ -1,11 +1,15 @@
 import type { DocumentKey } from "../../core/config/key.ts";
 import type { CollectionDocument, CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
+import type { ScaleOverride } from "../autoscale/scale_override.ts";
 import type { CollectorReports } from "../health/target_rows.ts";
-import type { Workload } from "../orchestrator/workload.ts";
+import type { Workload, WorkloadStatus } from "../orchestrator/workload.ts";
 import type { Target, Unresolved } from "../targets/candidate.ts";
 import type { Sources } from "../targets/sources.ts";
+import type { StoredRecord } from "../workloads/record_state.ts";
+import type { WorkloadRule } from "../workloads/wish.ts";
 import type { BalanceMemory } from "./balance.ts";
 import type { PeerMemory } from "./peers.ts";
+import type { WishSettings } from "./workloads.ts";
 
 /** Everything that a reconciliation looks at. */
 export interface View {
@@ -29,6 +33,15 @@ export interface View {
   readonly generations: ReadonlyMap<string, number>;
   /** Which collectors are there, and which generation each has confirmed. */
   readonly reports: CollectorReports;
+  /** The workloads as they were found last; null, as by default, while that is not known. */
+  readonly found?: readonly WorkloadStatus[] | null;
+  /** Namespaces, by scope, where a workload may still show up that is not among `found`; none by default. */
+  readonly unsettled?: ReadonlySet<string>;
+  /** What is remembered of the namespaces' workloads, by scope; nothing by default. */
+  readonly records?: ReadonlyMap<string, StoredRecord>;
+  readonly settings?: WishSettings;
+  /** Numbers of collectors that were approved, by scope; none by default. */
+  readonly scales?: ReadonlyMap<string, ScaleOverride>;
 }
 
 /** A collection file as it is in the store. */
@@ -49,6 +62,11 @@ export interface Plan {
   readonly writes: readonly CollectionWrite[];
   readonly removals: readonly CollectionRemoval[];
   readonly workloads: readonly Workload[];
+  /** How the workloads are to be treated, by path. */
+  readonly rules: ReadonlyMap<string, WorkloadRule>;
+  /** Records of workloads that are to be written before the workloads are changed. */
+  readonly records: readonly RecordWrite[];
+  readonly recordRemovals: readonly RecordRemoval[];
   readonly namespaces: readonly NamespacePlan[];
   /** Unix milliseconds when to reconcile again even if nothing changes; Infinity for never. */
   readonly nextLookMs: number;
@@ -67,6 +85,21 @@ export interface CollectionRemoval {
   readonly revision: string | null;
 }
 
+/** A record of a namespace's workload: service/workloads/record.ts. */
+export interface RecordWrite {
+  readonly scope: string;
+  readonly path: string;
+  readonly text: string;
+  /** Revision of the one that it replaces; null when there is none. */
+  readonly replaces: string | null;
+}
+
+export interface RecordRemoval {
+  readonly scope: string;
+  readonly path: string;
+  readonly revision: string;
+}
+
 export interface NamespacePlan {
   readonly clusterId: string;
   readonly namespace: string;
@@ -75,8 +108,19 @@ export interface NamespacePlan {
   readonly targets: readonly PlannedTarget[];
   /** Collectors that were to go and did not confirm for too long: their targets have moved without them. */
   readonly givenUp?: readonly string[];
+  /** How many collectors there are to be; not there while that cannot be told, or the namespace is held as it is. */
+  readonly scale?: PlannedScale;
   /** What the next reconciliation is to know and no file tells; without it, it begins anew. */
   readonly memory?: NamespaceMemory;
+}
+
+export interface PlannedScale {
+  /** Name of the collector workload. */
+  readonly workload: string;
+  /** With what was approved or taken over. */
+  readonly replicas: number;
+  /** What the documents ask for. */
+  readonly declared: number;
 }
 
 export interface NamespaceMemory {

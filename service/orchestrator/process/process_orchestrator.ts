@@ -78,10 +78,10 @@ class ProcessOrchestrator implements Orchestrator {
 
   list(): Promise<WorkloadStatus[]> {
     const workloads = [...this.#workloads].toSorted(([a], [b]) => a < b ? -1 : 1);
-    return Promise.resolve(workloads.map(([, workload]) => ({
-      ...asApplied(workload),
-      instances: instancesOf(workload).map((instance) => this.#statusOf(instance)),
-    })));
+    return Promise.resolve(workloads.map(([, workload]) => {
+      const instances = instancesOf(workload).map((instance) => this.#statusOf(instance));
+      return { ...asApplied(workload), problem: problemOf(instances), instances };
+    }));
   }
 
   watch(onChange: () => void): { close(): void } {
@@ -177,6 +177,12 @@ function instancesOf(workload: Workload): Instance[] {
     ordinal,
     name: instanceName(workload.name, ordinal),
   }));
+}
+
+/** The first collector that does not stay alive, and why. */
+function problemOf(instances: readonly InstanceStatus[]): string {
+  const waiting = instances.find(({ state }) => state === "waiting");
+  return waiting === undefined ? "" : `${waiting.name} is started again after a pause; it ended: ${waiting.lastEnd}`;
 }
 
 function pathOf({ workload, name }: Instance): string {
