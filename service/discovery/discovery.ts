@@ -1,6 +1,6 @@
 /**
  * Where targets come from. There is one implementation for each kind of source: the documents on the volume
- * (Application and Task), the registry (BCS components), and later the API servers of Kubernetes and Mesos.
+ * (Application and Task), the registry (BCS components), and the API servers of Kubernetes.
  *
  * `watch` reports the whole of what the source knows: once as soon as it has been read completely, and after each
  * change. Missing is not empty: a source that cannot be read keeps its last snapshot in force, and one that could
@@ -37,6 +37,13 @@ export interface Pod {
   readonly networkMode?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly ports: readonly PodPort[];
+  /** Whether it says of itself that it is ready; absent where the source does not tell. */
+  readonly ready?: boolean;
+  /** Name of the machine that it runs on. */
+  readonly node?: string;
+  /** What made it, such as `ReplicaSet` and `cart-5d9c`. */
+  readonly controller?: { readonly kind: string; readonly name: string };
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface PodPort {

@@ -15,6 +15,12 @@ export function podMeta(pod: Pod, clusterType: string, port: PodPort | undefined
     pod_ip: pod.ip,
     pod_phase: pod.phase,
     ...labelFacts("pod_label", pod.labels),
+    ...labelFacts("pod_annotation", pod.annotations ?? {}),
+    ...(pod.ready === undefined ? {} : { pod_ready: String(pod.ready) }),
+    ...(pod.node === undefined ? {} : { pod_node_name: pod.node }),
+    ...(pod.controller === undefined
+      ? {}
+      : { pod_controller_kind: pod.controller.kind, pod_controller_name: pod.controller.name }),
   };
   const portFacts = port === undefined ? {} : { port_name: port.name, port_number: String(port.port) };
   const ours = {

@@ -249,3 +249,18 @@ test("components and what tasks supply have labels of their own for relabelings"
   const supplied = [task({ app: "a" }, [{ name: "x", ip: "10.9.0.1", port: 0 }])];
   check({ selector: { app: "a" }, ...keep("__meta_bcs_task_name") }, { supplied }, ["10.9.0.1:9100"]);
 });
+
+test("pods that are not ready are scraped, unless a relabeling leaves them out", () => {
+  const pods = [
+    podOf("a", { ready: true, node: "n1", annotations: { "prometheus.io/scrape": "true" } }),
+    podOf("b", { ip: "10.0.0.2", ready: false }),
+  ];
+  const keep = (sourceLabel: string) => ({
+    relabelings: [{ sourceLabels: [sourceLabel], regex: "true", action: "keep" }],
+  });
+  const dropped = (label: string) => `b: dropped by relabelings[0] (keep on ${label}, regex true)`;
+  check({}, { pods }, ["10.0.0.1:9100", "10.0.0.2:9100"]);
+  for (const label of ["__meta_kubernetes_pod_ready", "__meta_kubernetes_pod_annotation_prometheus_io_scrape"]) {
+    check(keep(label), { pods }, ["10.0.0.1:9100", dropped(label)]);
+  }
+});
