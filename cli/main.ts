@@ -66,6 +66,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     summary: "changes that are held because they remove suspiciously much: list, confirm, discard",
     load: async () => (await import("./guards.ts")).guardsCommand,
   },
+  approvals: {
+    summary: "plans for other numbers of collectors: list, show, approve, reject",
+    load: async () => (await import("./approvals.ts")).approvalsCommand,
+  },
   tail: {
     summary: "show samples as the exporters take them",
     load: async () => (await import("./tail.ts")).tailCommand,
@@ -76,6 +80,10 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       const [{ walCommand }, { inspectWal }] = await Promise.all([import("./wal.ts"), import("../exporter/main.ts")]);
       return (argv) => walCommand(argv, inspectWal);
     },
+  },
+  health: {
+    summary: "ask a part on this machine whether it is alive, as a container's health check does",
+    load: async () => (await import("./health.ts")).healthCommand,
   },
   check: {
     summary: "validate configuration files; problems are shown as file:line:column",

@@ -18,13 +18,18 @@ import { type CollectorMetrics, makeCollectorMetrics } from "./collector_metrics
 import { openDataFolder } from "./data_folder.ts";
 import { Departures } from "./departures.ts";
 import { guardedFetchers } from "./guarded_fetcher.ts";
+import { KernelBodyMemory } from "./kernel/body_memory.ts";
+import { kernelBytesDefault } from "./kernel/kernel_memory.ts";
+import { openKernel } from "./kernel/open_kernel.ts";
 import { Late, lateAddresses } from "./late.ts";
+import { Matching } from "./match/mod.ts";
 import { concurrencyMaxDefault, ScheduleLoop } from "./schedule/mod.ts";
 import { makeScraper, ShapeCache } from "./scrape/mod.ts";
 import { fixedAddress, openDisk, type OpenedDisk, type Sender, startSender } from "./send/mod.ts";
 import { StatusReporter } from "./status_reporter.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { TargetTable } from "./target_table.ts";
+import { UsageMeter } from "./usage_meter.ts";
 
 export interface CollectorOptions {
   readonly identity: CollectorIdentity;
@@ -43,6 +48,11 @@ export interface CollectorOptions {
   readonly spoolMemoryBytes?: number;
   /** Bytes of disk for it, below `data`; 0: none. Default 1 GiB. */
   readonly spoolDiskBytes?: number;
+  /**
+   * Bytes of memory in which bodies are matched with what is expected of them, for expectations and for bodies under
+   * way; 0: each body is parsed whole. What is not used takes no RAM. Default 128 MiB.
+   */
+  readonly matchingBytes?: number;
   /** What definitions may reach. Default: no secrets, no proxies, no address that is denied by default. */
   readonly access?: ScrapeAccess;
   readonly version: string;
@@ -110,6 +120,7 @@ export class Collector {
   readonly #keeper: AssignmentKeeper;
   readonly #sender: Sender;
   readonly #sampleRate: RateMeter;
+  readonly #usage: UsageMeter;
   #listener: Listener | null = null;
   #registration: Registration | null = null;
   #reporter: StatusReporter | null = null;
@@ -122,8 +133,13 @@ export class Collector {
     const { clock } = env;
     const { cluster: clusterId, namespace, name } = identity;
     const cache = new ShapeCache();
-    const makeFetcher = guardedFetchers(options.access, this.#metricsRegistry);
+    const { matchingBytes = kernelBytesDefault } = options;
+    const kernel = matchingBytes === 0 ? null : openKernel(log, matchingBytes);
+    const matching = kernel === null ? null : new Matching(kernel);
+    const bodies = kernel === null ? undefined : new KernelBodyMemory(kernel.memory);
+    const makeFetcher = guardedFetchers(options.access, this.#metricsRegistry, bodies);
     this.#sampleRate = new RateMeter(clock);
+    this.#usage = new UsageMeter(clock);
     this.#surroundings = new Late(options.open, clock, log);
     this.#table = new TargetTable({
       place: identity,
@@ -133,7 +149,7 @@ export class Collector {
           target,
           metric,
           place,
-          { clock, cache, outbox: this.#sender, log, version: options.version, makeFetcher },
+          { clock, cache, outbox: this.#sender, log, version: options.version, matching, makeFetcher },
           predecessor,
         ),
       onDuplicate: (key) => log.warn({ target: key }, "the collection lists a target twice; the first one counts"),
@@ -175,6 +191,7 @@ export class Collector {
       schedule: this.#schedule,
       table: this.#table,
       cache,
+      matching,
       generation: () => this.#keeper.inForce?.generation ?? 0,
     });
   }
@@ -241,6 +258,7 @@ export class Collector {
 
   async #scrape(key: string, latenessMs: number): Promise<void> {
     this.#metrics.started(latenessMs);
+    this.#usage.started(latenessMs);
     try {
       const result = await this.#table.scrape(key);
       if (result === null) return;
@@ -280,6 +298,7 @@ export class Collector {
   #load(): Record<string, number> {
     const { unacknowledgedRecords, unacknowledgedBytes } = this.#sender.stats();
     const samplesPerSecond = this.#sampleRate.read();
-    return { targets: this.#table.size, samplesPerSecond, unacknowledgedRecords, unacknowledgedBytes };
+    const usage = this.#usage.read();
+    return { targets: this.#table.size, samplesPerSecond, unacknowledgedRecords, unacknowledgedBytes, ...usage };
   }
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "../core/telemetry/metrics.ts";
+import type { Matching } from "./match/mod.ts";
 import type { ScheduleLoop } from "./schedule/mod.ts";
 import type { ScrapeResult, ShapeCache } from "./scrape/mod.ts";
 import type { TargetTable } from "./target_table.ts";
@@ -23,6 +24,8 @@ export function makeCollectorMetrics(
     readonly schedule: ScheduleLoop;
     readonly table: TargetTable;
     readonly cache: ShapeCache;
+    /** Null when each body is parsed whole. */
+    readonly matching: Matching | null;
     /** Of the assignment in force; 0 without one. */
     readonly generation: () => number;
   },
@@ -76,7 +79,7 @@ export function makeCollectorMetrics(
 
 /** Metrics that others count already; they are read when somebody asks for them. */
 function registerReadings(registry: Registry, parts: Parameters<typeof makeCollectorMetrics>[1]): void {
-  const { schedule, table, cache, generation } = parts;
+  const { schedule, table, cache, matching, generation } = parts;
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -104,6 +107,23 @@ function registerReadings(registry: Registry, parts: Parameters<typeof makeColle
   gauge("generation", "Generation of the assignment in force; 0 without one.", generation);
   gauge("shapes", "Blocks and layouts that targets share.", () => cache.size);
   gauge("shapes_bytes", "Memory of the shared blocks and layouts, estimated.", () => cache.bytes);
+  if (matching === null) return registerTargets(registers, table);
+  gauge("templates_bytes", "Memory of what is expected of bodies.", () => matching.templates.bytes);
+  gauge("templates_limit_bytes", "Memory that this may take.", () => matching.templates.bytesMax);
+  new Counter({
+    name: `${prefix}_read_bodies_total`,
+    help: "Bodies read: matched with what was expected, partly, or parsed whole.",
+    labelNames: ["way"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [way, count] of Object.entries(matching.counts)) this.inc({ way }, count);
+    },
+  });
+  registerTargets(registers, table);
+}
+
+function registerTargets(registers: Registry[], table: TargetTable): void {
   new Gauge({
     name: `${prefix}_targets`,
     help: "Targets by health.",

@@ -30,6 +30,11 @@ const optionDefinitions = {
   cluster: { value: "CLUSTER", help: "id of the cluster", schema: safeNameText },
   namespace: { value: "NAMESPACE", help: "namespace whose targets are scraped", schema: safeNameText },
   name: { value: "NAME", help: "name of this collector, such as bcs-collector-shop-0", schema: safeNameText },
+  ordinalOf: {
+    value: "NAME",
+    help: "ends in -ORDINAL, which is appended to --name: for a pod, that knows its ordinal only by its own name",
+    schema: z.string().regex(/-\d+$/, { error: "must end in - and a number" }).optional(),
+  },
   configSource: {
     value: "file|http",
     help: "where the assignment comes from: the shared volume or store, or a service",
@@ -117,8 +122,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (problem !== null) throw new OptionError(problem);
   const log = makeLogger("collector", values.logLevel);
   return await runUntilSignal(async (stop) => {
-    const { cluster, namespace, name, service, applications, volume, store } = values;
-    const identity = { cluster, namespace, name };
+    const { cluster, namespace, service, applications, volume, store } = values;
+    const identity = { cluster, namespace, name: nameOf(values) };
     const { clock } = systemEnv;
     const secret = await openToken(values.token, process.env, { fs: systemEnv.fs, clock, log });
     const token = () => secret.current();
@@ -177,4 +182,11 @@ interface TlsValues {
 function servicesProblem({ service }: { readonly service: readonly string[] }): string | null {
   if (service.length > 0) return null;
   return "Cannot do without --service (or BCS_METRIC_SERVICE): the URL of a service, with --config-source http";
+}
+
+/** `--name`, with the ordinal where that comes from elsewhere. */
+export function nameOf(
+  { name, ordinalOf }: { readonly name: string; readonly ordinalOf?: string | undefined },
+): string {
+  return ordinalOf === undefined ? name : `${name}${ordinalOf.slice(ordinalOf.lastIndexOf("-"))}`;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { HelpShown, OptionError } from "../core/options.ts";
 import { serveRaw } from "../core/scrape/testing/target_server.ts";
-import { main } from "./main.ts";
+import { main, nameOf } from "./main.ts";
 import { assign, Bench, eventually, identity } from "./testing/running_collector.ts";
 
 const bench = new Bench();
@@ -109,4 +109,9 @@ test("help is shown on request", async () => {
   }
   assert.match(shown, /--config-source <file\|http>/);
   assert.match(shown, /default:\s+"127\.0\.0\.1:7073"/);
+});
+
+test("the ordinal may come from another name, such as that of a pod", () => {
+  assert.equal(nameOf({ name: "Shop_A" }), "Shop_A");
+  assert.equal(nameOf({ name: "Shop_A", ordinalOf: "shop-a-0123456789-12" }), "Shop_A-12");
 });

@@ -7,6 +7,7 @@ import { makeRegistry } from "../core/registry/store_registry.ts";
 import type { SocketAddress } from "../core/runtime/env.ts";
 import { serveHttp } from "../core/runtime/http.ts";
 import { aborted, runUntilSignal } from "../core/runtime/process.ts";
+import { reachableHost } from "../core/runtime/reachable_host.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { formatAddress, parseAddress } from "../core/runtime/system_net.ts";
 import { accessEnvironment, accessOf } from "../core/scrape/access_options.ts";
@@ -22,9 +23,13 @@ import { folderKeys } from "./api/old/folder_keys.ts";
 import { oldApiRoutes } from "./api/old/routes.ts";
 import { resourceRoutes } from "./api/resources.ts";
 import { openTokens } from "./api/tokens.ts";
+import { openAutoscale } from "./autoscale/open_autoscale.ts";
 import { prepareDataFolder } from "./data_folder.ts";
+import { dockerSetup } from "./docker_options.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { guardRoutes } from "./guards/routes.ts";
+import { openKubernetes } from "./kubernetes_options.ts";
+import { collectorLaunch } from "./launch_options.ts";
 import { openLeader } from "./leader/open_leader.ts";
 import { gatherLedger } from "./ledger/gather.ts";
 import { ledgerRoutes } from "./ledger/routes.ts";
@@ -36,6 +41,7 @@ import { Service } from "./service.ts";
 import { CollectorRegistry } from "./stream/collector_registry.ts";
 import { StreamHub } from "./stream/hub.ts";
 import { streamRoutes } from "./stream/routes.ts";
+import { openWishSettings } from "./workloads/wish_settings.ts";
 
 const program = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
@@ -55,6 +61,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   const listen = parseAddress(options.listen);
   if (options.tokens === undefined) requireLoopback(listen);
   if (options.orchestrator === "process") await prepareDataFolder(fs, options.data);
+  const docker = options.orchestrator === "docker" ? await dockerSetup(options, collectorLaunch(options)) : undefined;
 
   await using opened = new AsyncDisposableStack();
   const tokens = options.tokens === undefined ? null : await openTokenFile(resolve(options.tokens), log);
@@ -71,6 +78,11 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   opened.defer(() => store.close());
   const registry = makeRegistry({ store, clock, log });
   const metrics = makeMetrics("service");
+  const kubernetes = await openKubernetes(options, { env: systemEnv, environment: process.env, log, metrics });
+  opened.defer(async () => await kubernetes?.close());
+  const launch = options.orchestrator === "kubernetes" ? collectorLaunch(options) : null;
+  const wishes = await openWishSettings(options, { fs, clock, log, metrics });
+  opened.defer(() => wishes.close());
   const service = new Service({
     store,
     registry,
@@ -80,10 +92,17 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     frequencyMinSeconds: options.frequencyMin,
     guard: { ...guardDefaults, share: options.guardShare },
     handoverTiming: handoverTimingOf(options.leaseSeconds * 1000),
+    wishSettings: () => wishes.current(),
+    random: systemEnv.random,
+    discoveries: kubernetes?.discoveries ?? [],
     makeOrchestrator: (onRestart) =>
       openOrchestrator({
         ...options,
         ...place,
+        docker,
+        ...(kubernetes === null || launch === null
+          ? {}
+          : { makeKubernetes: () => kubernetes.makeOrchestrator(launch) }),
         collectorEnv: accessEnvironment(options),
         data: resolve(options.data),
         script: program,
@@ -91,6 +110,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
         onRestart,
       }),
   });
+  wishes.onChange(() => service.changed());
   const hub = new StreamHub({ feed: service.feed, clock, metrics });
   const collectors = new CollectorRegistry(store, clock);
   const streams = streamRoutes({ hub, store, collectors, services: () => service.services() });
@@ -121,6 +141,19 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     metric: (key) => documents.get(key)?.document ?? null,
     access: (at) => accessOf(options, at, { env: systemEnv, environment: {}, log }),
   });
+  let own = { base: `http://${options.listen}`, name: "" };
+  const autoscale = await openAutoscale({
+    options,
+    service,
+    store,
+    env: systemEnv,
+    variables: process.env,
+    metrics,
+    log,
+    base: () => own.base,
+    name: () => own.name,
+  });
+  opened.defer(() => autoscale.close());
   const app = makeApp({
     metrics,
     log,
@@ -128,13 +161,15 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     readiness: () => service.readiness(),
     targets: () => service.targets(),
     collectors: () => service.collectors(),
+    workloads: () => service.workloads(),
     exporters: () => service.exporters(),
-    resources: resourceRoutes({ documents, watches }),
+    resources: resourceRoutes({ documents, watches, workloadOf: (key) => service.workloadOf(key) }),
     streams,
     oldApi,
     diagnosis: diagnosis.app,
     guards: guardRoutes(service.holds),
     ledger: ledgerRoutes(books),
+    approvals: autoscale.routes,
     status: () => service.status(),
   });
   // The address comes first: a second service on the same port must not start collectors.
@@ -145,7 +180,9 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   opened.defer(() => diagnosis.close());
   opened.defer(() => watches.close());
   const identity = recordOf(options, listener.address, instance);
+  own = { base: `http://${formatAddress(listener.address)}`, name: identity.id };
   await service.start(openLeader({ ...options, ...place, store, log, holder: identity.id, instance }));
+  autoscale.start();
   const registration = await registry.register(() => ({ ...identity, load: service.load() }));
   opened.defer(() => registration.close());
   log.info({ address: formatAddress(listener.address), ...place }, "serving");
@@ -161,7 +198,7 @@ function openTokenFile(path: string, log: Logger): ReturnType<typeof openTokens>
 /** What the service tells of itself, but for its load. */
 function recordOf(options: ServiceOptions, address: SocketAddress, instance: string): Omit<RegistryRecord, "load"> {
   return {
-    ip: address.host === "localhost" ? "127.0.0.1" : address.host,
+    ip: address.host === "localhost" ? "127.0.0.1" : reachableHost(address.host),
     port: address.port,
     metric_port: address.port,
     hostname: hostname(),

@@ -2,6 +2,10 @@ import type { Child } from "../core/runtime/child.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import type { StorePlace } from "../core/store/store_place.ts";
 import type { Logger, LogLevel } from "../core/telemetry/log.ts";
+import type { DockerSetup } from "./docker_options.ts";
+import { makeDockerOrchestrator } from "./orchestrator/docker/docker_orchestrator.ts";
+import { Engine } from "./orchestrator/docker/engine.ts";
+import { connectEngine } from "./orchestrator/docker/engine_host.ts";
 import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
 import type { Orchestrator } from "./orchestrator/orchestrator.ts";
 import { collectorLogPath, startCollectorProcess } from "./orchestrator/process/collector_process.ts";
@@ -9,7 +13,11 @@ import { LogKeeper } from "./orchestrator/process/log_keeper.ts";
 import { type Instance, makeProcessOrchestrator } from "./orchestrator/process/process_orchestrator.ts";
 
 export interface OrchestratorOptions extends StorePlace {
-  readonly orchestrator: "process" | "none";
+  readonly orchestrator: "process" | "docker" | "kubernetes" | "none";
+  /** With `docker`. */
+  readonly docker?: DockerSetup | undefined;
+  /** With `kubernetes`. */
+  makeKubernetes?(): Orchestrator;
   /** The program whose subcommand `collector` runs a collector. */
   readonly script: string;
   readonly data: string;
@@ -28,8 +36,13 @@ const graceMs = 10_000;
 /** The orchestrator that the options name, over the real system. */
 export function openOrchestrator(options: OrchestratorOptions): Orchestrator {
   if (options.orchestrator === "none") return makeNoneOrchestrator();
-  const { clock, fs } = systemEnv;
+  if (options.orchestrator === "kubernetes" && options.makeKubernetes !== undefined) return options.makeKubernetes();
+  const { clock, fs, random } = systemEnv;
   const { log } = options;
+  if (options.docker !== undefined) {
+    const engine = new Engine(connectEngine(options.docker.host));
+    return makeDockerOrchestrator({ ...options.docker, engine, clock, random, log });
+  }
   const logs = new LogKeeper({ clock, fs, log });
   const collector = {
     ...options,

@@ -6,7 +6,11 @@ import { addressText, logLevelOption, safeNameText, storeOption } from "../core/
 import { type CommandDefinition, type OptionDefinitions, OptionError, type OptionValues } from "../core/options.ts";
 import { accessOptions } from "../core/scrape/access_options.ts";
 import { placeProblem } from "../core/store/store_place.ts";
+import { autoscaleOptions } from "./autoscale/options.ts";
+import { dockerOptions } from "./docker_options.ts";
 import { guardDefaults } from "./guards/guard.ts";
+import { kubernetesOptions } from "./kubernetes_options.ts";
+import { launchOptions } from "./launch_options.ts";
 import { leaseMsDefault } from "./leader/leader.ts";
 
 const orchestrators = ["process", "kubernetes", "mesos", "docker", "none"] as const;
@@ -48,6 +52,9 @@ const options = {
     help: "the exporter that the collectors send to; without one they find it in the registry",
     schema: addressText.optional(),
   },
+  ...launchOptions,
+  ...dockerOptions,
+  ...kubernetesOptions,
   frequencyMin: {
     value: "SECONDS",
     help: "lowest frequency of a metric",
@@ -63,6 +70,7 @@ const options = {
     help: "share of a namespace's targets, 0 to 1, that may be removed in one change; more waits for a confirmation",
     schema: z.coerce.number().min(0).max(1).default(guardDefaults.share),
   },
+  ...autoscaleOptions,
   name: {
     value: "NAME",
     help: "name of this service, unique in the registry; by default made of host and port",
@@ -80,7 +88,7 @@ export const serviceCommand: CommandDefinition<typeof options> = {
 };
 
 export interface ServiceOptions extends Omit<OptionValues<typeof options>, "orchestrator"> {
-  readonly orchestrator: "process" | "none";
+  readonly orchestrator: "process" | "docker" | "kubernetes" | "none";
 }
 
 /**
@@ -90,8 +98,10 @@ export interface ServiceOptions extends Omit<OptionValues<typeof options>, "orch
 export function supported({ orchestrator, ...rest }: OptionValues<typeof options>): ServiceOptions {
   const problem = placeProblem(rest);
   if (problem !== null) throw new OptionError(problem);
-  if (orchestrator !== "process" && orchestrator !== "none") {
-    throw new OptionError(`Cannot use --orchestrator ${orchestrator}: it is not built yet; use process or none`);
+  if (orchestrator === "mesos") {
+    throw new OptionError(
+      `Cannot use --orchestrator ${orchestrator}: it is not built yet; use process, docker, kubernetes or none`,
+    );
   }
   return { ...rest, orchestrator };
 }

@@ -34,10 +34,8 @@ test("what is not built yet, and what cannot be, is refused in one line", async 
     'Cannot use both --volume "v" and --store "etcd://127.0.0.1:2379": leave one of them out',
   );
   await assert.rejects(read("--store", "127.0.0.1:2379"), /expected etcd:\/\/HOST:PORT/);
-  for (const name of ["kubernetes", "mesos", "docker"]) {
-    const message = `Cannot use --orchestrator ${name}: it is not built yet; use process or none`;
-    await check(["--volume", "v", "--orchestrator", name], message);
-  }
+  const message = "Cannot use --orchestrator mesos: it is not built yet; use process, docker, kubernetes or none";
+  await check(["--volume", "v", "--orchestrator", "mesos"], message);
   await assert.rejects(read("--volume", "v", "--listen", "nowhere"), /expected HOST:PORT/);
   await assert.rejects(read("--volume", "v", "--name", "../x"), /the name must consist of/);
 });

@@ -1,9 +1,16 @@
 import type { LiveRecord } from "../core/registry/records.ts";
 import { statusPath } from "../core/registry/status.ts";
-import type { Clock } from "../core/runtime/env.ts";
+import type { Clock, Random } from "../core/runtime/env.ts";
+import type { StoreEvent } from "../core/store/store.ts";
 import type { Readiness } from "../core/telemetry/health.ts";
 import type { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
 import { countDocuments, countTargets, type ServiceStatus, serviceStatus } from "./api/status.ts";
+import type { Approval } from "./autoscale/approvals/approval.ts";
+import type { Approvals } from "./autoscale/approvals/approvals.ts";
+import type { NamespaceNow } from "./autoscale/autoscaler.ts";
+import type { AutoscaleConfig } from "./autoscale/config.ts";
+import { namespacesNow } from "./autoscale/namespaces_now.ts";
+import type { ScaleState } from "./autoscale/scale_override.ts";
 import type { Documents } from "./documents/documents.ts";
 import { makeDocuments } from "./documents/store_documents.ts";
 import { EventLog, EventRecorder } from "./events/mod.ts";
@@ -20,17 +27,21 @@ import { asStored } from "./leader/as_stored.ts";
 import type { Leadership, LeadershipStatus } from "./leader/leader.ts";
 import { Term } from "./leader/term.ts";
 import type { Orchestrator } from "./orchestrator/orchestrator.ts";
-import type { Workload } from "./orchestrator/workload.ts";
+import type { Workload, WorkloadKey } from "./orchestrator/workload.ts";
 import { carryOut } from "./reconcile/carry_out.ts";
 import type { HandoverTiming } from "./reconcile/handover.ts";
 import { ignoredDocuments, type Notice, NoticeBoard, noticesOf } from "./reconcile/notices.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { ReconcileLoop } from "./reconcile/reconcile_loop.ts";
 import type { NamespacePlan, View } from "./reconcile/view.ts";
+import { type WishSettings, wishSettingsDefault } from "./reconcile/workloads.ts";
 import { makeServiceMetrics, type ServiceMetrics } from "./service_metrics.ts";
 import type { CollectionFeed } from "./stream/collection_feed.ts";
 import { scopeOf } from "./targets/sources.ts";
 import type { Sources } from "./targets/sources.ts";
+import { WorkloadKeeper } from "./workloads/keeper.ts";
+import { workloadNotices } from "./workloads/workload_notices.ts";
+import type { WorkloadRow } from "./workloads/workload_rows.ts";
 import { World, type WorldDeps } from "./world.ts";
 
 export interface ServiceDeps extends WorldDeps {
@@ -39,6 +50,10 @@ export interface ServiceDeps extends WorldDeps {
   readonly guard: GuardSettings;
   /** That of the default lease by default. */
   readonly handoverTiming?: HandoverTiming;
+  /** What the operator says of all collector workloads, asked for at each reconciliation. */
+  wishSettings?(): WishSettings;
+  /** Spreads attempts; without it they are not spread. */
+  readonly random?: Pick<Random, "float">;
   /**
    * Makes what runs the collectors, each time that this service begins to lead; `onRestart` is to be called for each
    * collector that is started anew after it ended.
@@ -61,8 +76,10 @@ export class Service {
   readonly #term: Term;
   readonly #metrics: ServiceMetrics;
   readonly #loop: ReconcileLoop;
+  readonly #keeper: WorkloadKeeper;
   readonly #gone = new GoneCollectors();
   readonly #notices = new NoticeBoard();
+  readonly #workloadNotices = new NoticeBoard();
   #leadership: Leadership | null = null;
   /** As last planned. */
   #planned: readonly NamespacePlan[] = [];
@@ -80,14 +97,30 @@ export class Service {
     this.#recorder = new EventRecorder(this.events);
     this.#world = new World({ ...deps, recorder: this.#recorder });
     const world = this.#world;
+    this.onApproval((approval) => {
+      this.#recorder.approval(approval);
+      const { id, clusterId, namespace, state, trail } = approval;
+      deps.log.info({ approval: id, clusterId, namespace, by: trail.at(-1)?.by ?? "" }, `a plan is ${state}`);
+    });
     this.documents = makeDocuments({ ...deps, config: world.config, apply: (event) => world.apply(event) });
     this.#metrics = makeServiceMetrics(deps.metrics, {
       targets: () => countTargets(this.targets()),
       documents: () => countDocuments(this.#world.config.catalog.statuses()),
       leadership: () => this.leadership(),
       heldChanges: () => this.holds.all().length,
+      workloads: () => this.workloads(),
     });
     this.#term = new Term(() => this.#makeOrchestrator(), deps.log, () => this.#loop.changed());
+    this.#keeper = new WorkloadKeeper({
+      clock: deps.clock,
+      random: deps.random ?? { float: () => 0.5 },
+      log: deps.log,
+      mayAct: () => this.#mayAct(),
+      onFound: () => this.#loop.changed(),
+      onAction: (type, failure) => this.#metrics.workloadAction(type, failure ?? "done"),
+      onListFailure: () => this.#metrics.workloadListFailed(),
+      onRows: (rows) => this.#tellOf(this.#workloadNotices, workloadNotices(rows)),
+    });
     this.#loop = new ReconcileLoop({ clock: deps.clock, log: deps.log, run: () => this.#reconcile() });
   }
 
@@ -105,6 +138,7 @@ export class Service {
       },
       onSuperseded: () => {
         this.#recorder.leader(leadership.status().leader, "another service leads");
+        this.#keeper.serve(null);
         this.#term.end();
       },
     });
@@ -114,7 +148,9 @@ export class Service {
   /** Ends the reconciliation, then what this service runs, and only then the leadership. The store stays open. */
   async close(): Promise<void> {
     await this.#loop.close();
+    const keeping = this.#keeper.close();
     await this.#term.close();
+    await keeping;
     await this.#leadership?.close();
     await this.#world.close();
   }
@@ -122,7 +158,10 @@ export class Service {
   readiness(): Readiness {
     const { synced, reason } = this.#world.storeState;
     if (!synced) return { ready: false, reason: `the store cannot be read: ${reason}` };
-    return this.#namespaces === null ? { ready: false, reason: "nothing has been reconciled yet" } : { ready: true };
+    if (this.#namespaces !== null) return { ready: true };
+    const { unread } = this.#world;
+    const why = unread.length === 0 ? "" : `: the source ${unread.join(", ")} has not been read`;
+    return { ready: false, reason: `nothing has been reconciled yet${why}` };
   }
 
   /** Whether the store has been read completely since this process began. */
@@ -137,11 +176,28 @@ export class Service {
   async collectors(): Promise<CollectorRow[]> {
     return collectorRows({
       namespaces: this.#namespaces ?? [],
-      workloads: await this.#term.orchestrator?.list() ?? [],
+      workloads: this.#keeper.found ?? [],
       records: new CollectorRecords(this.#world.records("collector")),
       reports: this.#world.reports,
       documents: this.#world.config.catalog.documents("Collector"),
     });
+  }
+
+  /** How the collector workloads stand that this service runs, as the leader; none where somebody else runs them. */
+  workloads(): WorkloadRow[] {
+    return this.#term.orchestrator?.name === "none" ? [] : this.#keeper.rows();
+  }
+
+  /** How the workload of this place and name stands; undefined when this service does not know. */
+  workloadOf({ clusterId, namespace, name }: WorkloadKey): WorkloadRow | undefined {
+    return this.workloads().find((row) =>
+      row.cluster === clusterId && row.namespace === namespace && row.name === name
+    );
+  }
+
+  /** Reconciles soon, since something has changed that no watch tells of. */
+  changed(): void {
+    this.#loop.changed();
   }
 
   /** The collectors as they tell of themselves. */
@@ -168,6 +224,7 @@ export class Service {
       sources,
       targets: this.targets(),
       collectors: await this.collectors(),
+      workloads: this.workloads(),
       exporters: this.exporters(),
       nowMs: this.#deps.clock.wallMs(),
     };
@@ -193,6 +250,41 @@ export class Service {
     return this.#world.holds;
   }
 
+  /** Plans for other numbers of collectors. */
+  get approvals(): Approvals {
+    return this.#world.approvals;
+  }
+
+  /** Numbers of collectors that were approved. */
+  get scales(): ScaleState {
+    return this.#world.scales;
+  }
+
+  /** Calls back when a plan has come to a state, but not of what was there when the store was first read. */
+  onApproval(listener: (approval: Approval) => void): void {
+    this.approvals.onChange((approval, before) => {
+      if (this.#world.config.everSynced && before?.state !== approval.state) listener(approval);
+    });
+  }
+
+  /** The namespaces as they were planned last, for scaling; null while nothing is planned. */
+  async scaledNamespaces(rules: AutoscaleConfig["rules"]): Promise<readonly NamespaceNow[] | null> {
+    const { storeState, config } = this.#world;
+    if (this.#namespaces === null || !storeState.synced) return null;
+    const documents = config.catalog.documents("Collector");
+    return namespacesNow({ plans: this.#namespaces, collectors: await this.collectors(), documents, rules });
+  }
+
+  /** Whether this service may act as the leader now; to be asked right before every effect. */
+  mayAct(): boolean {
+    return this.#mayAct();
+  }
+
+  /** Takes a change that was made to the store, before its watch tells of it. */
+  apply(event: StoreEvent): void {
+    this.#world.apply(event);
+  }
+
   /** What the collections are now, for the streams to collectors. */
   get feed(): CollectionFeed {
     return this.#world.feed;
@@ -207,14 +299,18 @@ export class Service {
       ignored: ignoredDocuments(this.#world.config.view().collectors),
       targets: this.targets(),
       collectors: await this.collectors(),
+      workloads: this.workloads(),
     });
   }
 
   /** Returns whether everything was done that this service is to do. */
   async #reconcile(): Promise<boolean> {
-    const view = this.#world.view();
+    const world = this.#world.view();
     // What is still missing makes itself known.
-    if (view === null) return true;
+    if (world === null) return true;
+    const settings = this.#deps.wishSettings?.() ?? wishSettingsDefault;
+    if (this.#mayAct()) this.#keeper.serve(this.#term.begin());
+    const view = { ...world, settings, found: this.#keeper.found, unsettled: this.#keeper.scopes };
     const { clock, log } = this.#deps;
     const startedMs = clock.monotonicMs();
     const { plan, held } = this.#plan({ ...view, previous: this.#planned });
@@ -224,15 +320,18 @@ export class Service {
       return true;
     }
     this.#namespaces = plan.namespaces;
-    this.#tell(noticesOf(plan, view));
+    this.#tellOf(this.#notices, noticesOf(plan, view));
     const holding = { holds: this.holds, log, mayAct: () => this.#mayAct() };
     let failures = await tellHolds(held, holding);
-    const done = await carryOut(plan, view.synced, {
+    const done = await carryOut(plan, {
       store: this.#deps.store,
       log,
-      orchestrator: this.#term.begin(),
       mayAct: () => this.#mayAct(),
       onChange: (event) => this.#world.apply(event),
+      wish: (wishes) => {
+        const removable = view.synced ? this.#world.workloadRecords.byScope().keys() : [];
+        this.#keeper.wish(wishes, new Set(removable));
+      },
     });
     failures += done.failures;
     // A confirmation stays until what it allows is done.
@@ -255,8 +354,8 @@ export class Service {
     return guarded;
   }
 
-  #tell(notices: readonly Notice[]): void {
-    const fresh = this.#notices.fresh(notices);
+  #tellOf(board: NoticeBoard, notices: readonly Notice[]): void {
+    const fresh = board.fresh(notices);
     for (const { type, clusterId, namespace, name, detail } of fresh) {
       this.#deps.log.warn({ type, clusterId, namespace, name }, detail);
     }
@@ -281,8 +380,6 @@ export class Service {
   }
 
   #makeOrchestrator(): Orchestrator {
-    const orchestrator = this.#deps.makeOrchestrator(() => this.#metrics.restarted());
-    orchestrator.watch(() => this.#loop.changed());
-    return orchestrator;
+    return this.#deps.makeOrchestrator(() => this.#metrics.restarted());
   }
 }

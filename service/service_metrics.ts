@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "../core/telemetry/metrics.ts";
 
+import { type WorkloadRow, workloadStates } from "./workloads/workload_rows.ts";
+
 const prefix = "bcs_metric_service";
 
 export interface ServiceMetrics {
@@ -11,6 +13,9 @@ export interface ServiceMetrics {
   restarted(): void;
   /** Counts collectors that were to go and did not confirm for too long. */
   givenUp(count: number): void;
+  /** Counts a call that was to make a workload as it is wished. */
+  workloadAction(action: "apply" | "delete", result: string): void;
+  workloadListFailed(): void;
 }
 
 /** What is counted elsewhere and read when somebody asks. */
@@ -22,6 +27,7 @@ export interface ServiceReadings {
   leadership(): { readonly leading: boolean; readonly epoch: number };
   /** Number of changes that wait for a confirmation. */
   heldChanges(): number;
+  workloads(): readonly WorkloadRow[];
 }
 
 /** The service's own metrics. */
@@ -45,7 +51,23 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
   single(registry, "leading", "Whether this service leads: 1 or 0.", () => readings.leadership().leading ? 1 : 0);
   single(registry, "leader_epoch", "The leader's epoch, as far as it is known.", () => readings.leadership().epoch);
   single(registry, "held_changes", "Changes held until somebody confirms them.", () => readings.heldChanges());
+  const actions = new Counter({
+    name: `${prefix}_workload_actions_total`,
+    help: "Calls that change collector workloads, by action and result.",
+    labelNames: ["action", "result"],
+    registers,
+  });
+  const listFailures = counter("workload_list_errors_total", "Times that the workloads could not be listed.");
+  gauge(registry, "workloads", "Collector workloads by state.", "state", () => countStates(readings.workloads()));
+  single(
+    registry,
+    "workloads_drifted",
+    "Collector workloads that somebody has changed by hand.",
+    () => readings.workloads().filter(({ drift }) => drift.length > 0).length,
+  );
   return {
+    workloadAction: (action, result) => actions.inc({ action, result }),
+    workloadListFailed: () => listFailures.inc(),
     reconciled(durationMs, failureCount) {
       reconciliations.inc();
       failures.inc(failureCount);
@@ -58,6 +80,12 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
     restarted: () => restarts.inc(),
     givenUp: (count) => givenUp.inc(count),
   };
+}
+
+function countStates(rows: readonly WorkloadRow[]): Record<string, number> {
+  const counts: Record<string, number> = Object.fromEntries(workloadStates.map((state) => [state, 0]));
+  for (const { state } of rows) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
 }
 
 function gauge(

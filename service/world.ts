@@ -11,6 +11,8 @@ import type {
 import { keyOfStatusPath } from "../core/registry/status.ts";
 import { type Store, type StoreEvent, systemPrefix } from "../core/store/store.ts";
 import type { Logger } from "../core/telemetry/log.ts";
+import { Approvals } from "./autoscale/approvals/approvals.ts";
+import { ScaleState } from "./autoscale/scale_override.ts";
 import { ConfigState } from "./config_state.ts";
 import type { Discovery, Snapshot } from "./discovery/discovery.ts";
 import { makeDocumentsDiscovery } from "./discovery/documents.ts";
@@ -24,6 +26,7 @@ import type { CollectorReports } from "./health/target_rows.ts";
 import type { View } from "./reconcile/view.ts";
 import { CollectionFeed } from "./stream/collection_feed.ts";
 import { scopeOf, Sources } from "./targets/sources.ts";
+import { RecordState } from "./workloads/record_state.ts";
 
 export interface WorldDeps {
   readonly store: Store;
@@ -33,6 +36,8 @@ export interface WorldDeps {
   readonly frequencyMinSeconds: number;
   /** Told of what happens. */
   readonly recorder?: EventRecorder;
+  /** Sources of instances besides the documents and the registry; none by default. */
+  readonly discoveries?: readonly Discovery[];
 }
 
 /** Everything that the service knows of what is around it, kept up to date by watching. */
@@ -42,6 +47,12 @@ export class World {
   readonly feed: CollectionFeed;
   /** Changes that wait for a confirmation. */
   readonly holds: HoldState;
+  /** Plans for other numbers of collectors. */
+  readonly approvals: Approvals;
+  /** Numbers of collectors that were approved. */
+  readonly scales: ScaleState = new ScaleState();
+  /** What is remembered of the collector workloads. */
+  readonly workloadRecords = new RecordState();
   readonly #statuses = new StatusState();
   readonly #deps: WorldDeps;
   readonly #discoveries: readonly Discovery[];
@@ -57,8 +68,10 @@ export class World {
     this.#deps = deps;
     this.config = new ConfigState(deps);
     this.holds = new HoldState(deps.store);
+    this.approvals = new Approvals(deps.store);
     this.feed = new CollectionFeed(this.config.catalog);
-    this.#discoveries = [makeDocumentsDiscovery(this.config), makeRegistryDiscovery(deps.registry)];
+    const own = [makeDocumentsDiscovery(this.config), makeRegistryDiscovery(deps.registry)];
+    this.#discoveries = [...own, ...deps.discoveries ?? []];
   }
 
   /** The live records of a module, with their leases as they stand now. */
@@ -81,6 +94,11 @@ export class World {
       statusOf: (clusterId, namespace, collector) => this.#statuses.get(clusterId, namespace, collector),
       isAlive: (clusterId, namespace, collector) => this.#collectors.find(clusterId, namespace, collector) !== null,
     };
+  }
+
+  /** Names of the sources that have never been read completely. */
+  get unread(): string[] {
+    return this.#discoveries.map(({ name }) => name).filter((name) => !this.#snapshots.has(name));
   }
 
   /** Where targets come from; null while something has never been read completely. */
@@ -124,7 +142,9 @@ export class World {
     const path = event.type === "put" ? event.entry.path : "path" in event ? event.path : "";
     if (path.startsWith(systemPrefix)) {
       this.#applyToStatuses(event);
-      if (this.holds.apply(event)) this.#onChange();
+      if (this.holds.apply(event) || this.workloadRecords.apply(event)) this.#onChange();
+      if (this.scales.apply(event)) this.#onChange();
+      this.approvals.apply(event);
       return;
     }
     const isNews = this.config.everSynced;
@@ -143,7 +163,14 @@ export class World {
     const { sources } = this;
     if (sources === null) return null;
     for (const [scope, generation] of this.#statuses.appliedGenerations()) this.#raiseGeneration(scope, generation);
-    return { ...this.config.view(), sources, generations: this.#generations, reports: this.reports };
+    return {
+      ...this.config.view(),
+      sources,
+      generations: this.#generations,
+      reports: this.reports,
+      records: this.workloadRecords.byScope(),
+      scales: this.scales.byScope(),
+    };
   }
 
   async #follow(module: RegistryModule, onChange: (records: readonly RegistryRecord[]) => void = () => {}) {

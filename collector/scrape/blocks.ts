@@ -6,6 +6,7 @@ import {
   type Series,
 } from "../../core/protocol/shape.ts";
 import { ScrapeRefusedError } from "../../core/scrape/limits.ts";
+import { compactBlock } from "./compact_block.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 
 /** Most series of one block; a larger family is cut into several. */
@@ -32,7 +33,7 @@ export function encodeFamily(
   let begin = 0;
   let chars = 0;
   const cut = (end: number) => {
-    if (end > begin) blocks.push(cache.intern(encodeBlock(metadata, series.slice(begin, end))));
+    if (end > begin) blocks.push(cache.intern(compactBlock(encodeBlock(metadata, series.slice(begin, end)))));
     begin = end;
     chars = 0;
   };

@@ -2,7 +2,9 @@ import { FrameType } from "../../core/protocol/frame.ts";
 import { encodeScrapes } from "../../core/protocol/scrapes.ts";
 import { type Block, type EncodedShape, encodeLayout, type Layout, type Target } from "../../core/protocol/shape.ts";
 import type { OutboundRecord } from "../send/outbox.ts";
+import { seriesCountOf } from "./compact_block.ts";
 import type { EncodedExposition } from "./encode.ts";
+import { scrapeBody } from "./scrape_body.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 import { staleValues } from "./stale_values.ts";
 import { type ScrapeReport, type SyntheticSeries, usualSynthetic } from "./synthetic.ts";
@@ -13,6 +15,13 @@ import { type ScrapeReport, type SyntheticSeries, usualSynthetic } from "./synth
  */
 export const recordSamplesMax = 800_000;
 
+/** What the record of the last scrape had, if it was one, and the next has again while it exposes these very blocks. */
+interface UsualRecord {
+  readonly exposed: readonly EncodedShape<Block>[];
+  readonly layout: EncodedShape<Layout>;
+  readonly shapes: readonly EncodedShape[];
+}
+
 /** Makes the records of one target's scrapes. */
 export class RecordMaker {
   readonly #target: EncodedShape<Target>;
@@ -22,6 +31,7 @@ export class RecordMaker {
   readonly #syntheticLayout: EncodedShape<Layout>;
   /** Layouts of the last scrape, by part, so that an unchanged one is not hashed again. */
   #layouts: EncodedShape<Layout>[] = [];
+  #usual: UsualRecord | null = null;
 
   constructor(
     target: EncodedShape<Target>,
@@ -63,6 +73,10 @@ export class RecordMaker {
     if (exposed === null || exposed.values.length === 0) {
       return [this.#record(timestampMs, [block], this.#syntheticLayout, Float64Array.from(synthetic), null)];
     }
+    const usual = this.#usual;
+    if (usual?.exposed === exposed.blocks && exposed.sampleTimesMs === null) {
+      return [this.#usualRecord(timestampMs, usual, exposed.values, synthetic)];
+    }
     const records: OutboundRecord[] = [];
     let from = 0;
     for (const [index, part] of this.#parts(exposed.blocks).entries()) {
@@ -77,7 +91,23 @@ export class RecordMaker {
       records.push(this.#record(timestampMs, blocks, this.#layout(index, blocks), values, timesHere));
       from = until;
     }
+    const [layout] = this.#layouts;
+    this.#usual = records.length > 1 || layout === undefined
+      ? null
+      : { exposed: exposed.blocks, layout, shapes: [this.#target, ...exposed.blocks, block, layout] };
     return records;
+  }
+
+  /** The record of a scrape with the blocks of the one before: all that is made is its body. */
+  #usualRecord(
+    timestampMs: number,
+    { layout, shapes }: UsualRecord,
+    values: Float64Array<ArrayBuffer>,
+    synthetic: readonly number[],
+  ): OutboundRecord {
+    const body = scrapeBody(this.#target, layout, timestampMs, values, synthetic);
+    const samples = values.length + synthetic.length;
+    return { frameType: FrameType.scrapes, id: 0n, body, shapes, samples, timestampMs };
   }
 
   /** Cuts the blocks into lists of at most so many series. A block is never cut: it is far below that. */
@@ -86,8 +116,8 @@ export class RecordMaker {
     let count = 0;
     const parts = [part];
     for (const block of blocks) {
-      const series = block.shape.series.length;
-      if (part.length > 0 && count + series > this.#samplesMax - this.#synthetic.block.shape.series.length) {
+      const series = seriesCountOf(block);
+      if (part.length > 0 && count + series > this.#samplesMax - seriesCountOf(this.#synthetic.block)) {
         parts.push(part = []);
         count = 0;
       }
@@ -134,7 +164,7 @@ export class RecordMaker {
 }
 
 function seriesOf(blocks: readonly EncodedShape<Block>[]): number {
-  return blocks.reduce((sum, block) => sum + block.shape.series.length, 0);
+  return blocks.reduce((sum, block) => sum + seriesCountOf(block), 0);
 }
 
 function joined(head: Float64Array<ArrayBuffer>, tail: readonly number[]): Float64Array<ArrayBuffer> {

@@ -1,16 +1,16 @@
 import { type CollectionMetric, type CollectionTarget, timeoutSeconds } from "../../core/config/schema.ts";
 import { messageOf } from "../../core/errors.ts";
-import { type Exposition, ExpositionError } from "../../core/exposition/exposition.ts";
+import { ExpositionError } from "../../core/exposition/exposition.ts";
 import { encodeTarget } from "../../core/protocol/shape.ts";
 import type { Clock } from "../../core/runtime/env.ts";
 import { parseAddress } from "../../core/runtime/system_net.ts";
 import { bodyExceeds } from "../../core/scrape/body.ts";
 import { makeFetcher, type TargetFetcher } from "../../core/scrape/fetch.ts";
 import { type LimitName, ScrapeRefusedError } from "../../core/scrape/limits.ts";
-import { readScrape } from "../../core/scrape/read.ts";
 import { planRequest, type ScrapeRequest, UnusableTargetError } from "../../core/scrape/request.ts";
 import { targetLabels } from "../../core/scrape/target_labels.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
+import { BodyReader, type Matching } from "../match/mod.ts";
 import { identityKey, type TargetIdentity } from "../schedule/tick.ts";
 import type { Outbox } from "../send/outbox.ts";
 import { type EncodedExposition, ExpositionEncoder } from "./encode.ts";
@@ -51,6 +51,8 @@ export interface ScraperDependencies {
   readonly log: Logger;
   /** Of this program, for the User-Agent. */
   readonly version: string;
+  /** What targets share for matching bodies against what is expected; without it each body is parsed whole. */
+  readonly matching?: Matching | null;
   /** Replaces HTTP in simulations. */
   readonly makeFetcher?: (request: ScrapeRequest, frequencyMs: number, clock: Clock) => TargetFetcher;
 }
@@ -131,7 +133,7 @@ export function makeScraper(
     outbox: dependencies.outbox,
     log,
     fetcher,
-    encoder,
+    reader: new BodyReader(metric, encoder, dependencies.matching ?? null),
     records,
     staleness: { cache, trackTimestamps: metric.trackTimestampsStaleness },
     predecessor,
@@ -146,7 +148,7 @@ interface ScraperParts {
   readonly outbox: Outbox;
   readonly log: Logger;
   readonly fetcher: TargetFetcher;
-  readonly encoder: ExpositionEncoder;
+  readonly reader: BodyReader;
   readonly records: RecordMaker;
   readonly staleness: StalenessOptions;
   readonly predecessor: () => LiveSeries | null;
@@ -170,10 +172,12 @@ class HttpScraper implements TargetScraper {
     const startedMs = Math.floor(clock.wallMs());
     const begunMs = clock.monotonicMs();
     const outcome = await fetcher.fetch();
-    if (this.#closed) return null;
-    const { reason, samples, bodyBytes, exposed, nativeHistograms = 0, samplesPostRelabeling, limit } = outcome.ok
+    const got = this.#closed ? null : outcome.ok
       ? this.#read(startedMs, outcome.body, outcome.contentType)
       : this.#unread(outcome.reason);
+    if (outcome.ok) outcome.release?.();
+    if (got === null) return null;
+    const { reason, samples, bodyBytes, exposed, nativeHistograms = 0, samplesPostRelabeling, limit } = got;
     const durationMs = clock.monotonicMs() - begunMs;
     const { duplicates = 0, seriesAdded = 0 } = exposed ?? {};
     const report = {
@@ -220,6 +224,7 @@ class HttpScraper implements TargetScraper {
   close(): void {
     this.#closed = true;
     this.#parts.fetcher.close();
+    this.#parts.reader.close();
   }
 
   /** Marks what this scrape does not have any more, and remembers what it has. */
@@ -251,25 +256,32 @@ class HttpScraper implements TargetScraper {
 
   /** Reads a body; an opaque one is pushed here, as the record that it is. */
   #read(startedMs: number, body: Uint8Array, contentType: string): Yield {
-    const { metric, outbox, encoder } = this.#parts;
-    let samples = 0;
+    const { metric, reader } = this.#parts;
     const bodyBytes = body.length;
+    if (metric.metricType === "") return this.#handOn(startedMs, body);
     try {
-      if (metric.metricType === "") {
-        outbox.push(opaqueRecord(this.#origin(), startedMs, body));
-        return { reason: "", samples, bodyBytes, exposed: null, samplesPostRelabeling: 0, limit: null };
-      }
-      const exposition = readScrape(body, contentType, metric);
-      samples = exposition.families.reduce((sum, family) => sum + family.samples.length, 0);
-      const exposed = encoder.encode(exposition);
-      const { samplesPostRelabeling } = exposed;
-      const nativeHistograms = countNative(exposition);
+      const { exposed, nativeHistograms } = reader.read(body, contentType);
+      const { samplesScraped: samples, samplesPostRelabeling } = exposed;
       return { reason: "", samples, bodyBytes, exposed, nativeHistograms, samplesPostRelabeling, limit: null };
     } catch (error) {
       const limit = error instanceof ScrapeRefusedError ? error.limit : null;
       // What is refused once it is relabelled has been counted before.
-      const samplesPostRelabeling = samples > 0 ? encoder.samplesPostRelabeling : 0;
+      const { samplesScraped: samples, samplesPostRelabeling } = reader;
       return { reason: this.#explain(error), samples, bodyBytes, exposed: null, samplesPostRelabeling, limit };
+    }
+  }
+
+  #handOn(startedMs: number, body: Uint8Array): Yield {
+    const nothing = { samples: 0, bodyBytes: body.length, exposed: null, samplesPostRelabeling: 0, limit: null };
+    try {
+      this.#parts.outbox.push(opaqueRecord(this.#origin(), startedMs, body));
+      return { reason: "", ...nothing };
+    } catch (error) {
+      return {
+        reason: this.#explain(error),
+        ...nothing,
+        limit: error instanceof ScrapeRefusedError ? error.limit : null,
+      };
     }
   }
 
@@ -308,10 +320,6 @@ class HttpScraper implements TargetScraper {
     this.#lastReason = reason;
     if (reason === "") this.#lastDuplicates = duplicates;
   }
-}
-
-function countNative({ families }: Exposition): number {
-  return families.reduce((sum, { nativeHistograms }) => sum + (nativeHistograms?.length ?? 0), 0);
 }
 
 function refusingFetcher(reason: string): TargetFetcher {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { after, test as testOnce } from "node:test";
 import { gzipSync } from "node:zlib";
 import { FrameType } from "../../core/protocol/frame.ts";
 import { decodeScrapes } from "../../core/protocol/scrapes.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { serveRaw, serveTarget, type TestServer, unusedAddress } from "../../core/scrape/testing/target_server.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
+import { openKernel } from "../kernel/open_kernel.ts";
+import { Matching } from "../match/mod.ts";
 import type { OutboundRecord } from "../send/outbox.ts";
 import { testMetric, testTarget } from "../testing/collections.ts";
 import { readRecords } from "../testing/expositions.ts";
@@ -22,6 +24,20 @@ const outbox = new FakeOutbox();
 const cache = new ShapeCache();
 const text = { "content-type": "text/plain; version=0.0.4" };
 
+const log = makeLogger("test", "silent");
+/** Each test runs with bodies that are matched with what is expected, and with such that are parsed whole. */
+const ways = { matched: new Matching(openKernel(log, 8 * 1024 * 1024)), parsed: null };
+let matching: Matching | null = null;
+
+function test(name: string, run: () => Promise<void> | void): void {
+  for (const [way, its] of Object.entries(ways)) {
+    testOnce(`${way}: ${name}`, async () => {
+      matching = its;
+      await run();
+    });
+  }
+}
+
 function scraperOf(
   address: string,
   fields: Record<string, unknown> = {},
@@ -31,13 +47,13 @@ function scraperOf(
   const metric = testMetric({ timeout: 5, frequency: 60, ...fields });
   const identity = { cluster: "BCS-K8S-00001", namespace: "shop", metric: metric.name, address, pod };
   const target = testTarget({ address, pod, labels: { app: "cart" } });
-  const log = makeLogger("test", "silent");
   const scraper = makeScraper(identity, metric, target, {
     clock: systemEnv.clock,
     cache,
     outbox,
     log,
     version: "0.1.0",
+    matching,
   }, () => before?.live() ?? null);
   opened.push(scraper);
   return scraper;

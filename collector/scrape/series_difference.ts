@@ -1,45 +1,66 @@
 import type { Block, EncodedShape, Series } from "../../core/protocol/shape.ts";
-import { seriesKey } from "../../core/scrape/target_labels.ts";
+import { seriesCountOf, seriesKeysOf } from "./compact_block.ts";
 
 /** Series of one block. */
 export interface PartOfBlock {
   readonly block: EncodedShape<Block>;
-  /** Indices among all series of the list of blocks. */
-  readonly indices: readonly number[];
-  readonly series: readonly Series[];
+  /** Index of the block's first series among all series of the list of blocks. */
+  readonly first: number;
+  /** Indices within the block; null for all of it, whose series need not be looked at then. */
+  readonly indices: readonly number[] | null;
 }
+
+/** The series of a part, in their order. */
+export function seriesOfPart({ block, indices }: PartOfBlock): readonly Series[] {
+  const { series } = block.shape;
+  return indices === null ? series : indices.map((index) => series[index] as Series);
+}
+
+export function countSeries({ block, indices }: PartOfBlock): number {
+  return indices?.length ?? seriesCountOf(block);
+}
+
+/** What makes two series the same, for each series of a block. */
+export type KeysOf = (block: EncodedShape<Block>) => readonly string[];
 
 /**
  * The series that the blocks of `these` have and those of `others` do not, by block. No list has a series twice. Blocks
  * that both have are not looked into, so that a change of one family costs that family only.
  *
- * @param keyOfThese and `keyOfOthers`: what makes two series the same; their names and labels by default.
+ * @param keysOfThese and `keysOfOthers`: by default names and labels.
  */
 export function seriesOnlyIn(
   these: readonly EncodedShape<Block>[],
   others: readonly EncodedShape<Block>[],
-  keyOfThese: ((series: Series) => string) | null = null,
-  keyOfOthers: (series: Series) => string = seriesKey,
+  keysOfThese: KeysOf | null = null,
+  keysOfOthers: KeysOf = seriesKeysOf,
 ): PartOfBlock[] {
   // Where the keys are of different kinds, equal blocks stand for different series.
-  const shared = keyOfThese === null ? sharedIds(these, others) : new Set<string>();
-  const keyOf = keyOfThese ?? seriesKey;
+  const shared = keysOfThese === null ? sharedIds(these, others) : new Set<string>();
+  const keysOf = keysOfThese ?? seriesKeysOf;
   const known = new Set<string>();
-  for (const { shape } of others) {
-    if (!shared.has(shape.id)) { for (const series of shape.series) known.add(keyOfOthers(series)); }
+  for (const block of others) {
+    if (!shared.has(block.shape.id)) { for (const key of keysOfOthers(block)) known.add(key); }
   }
   const parts: PartOfBlock[] = [];
   let first = 0;
   for (const block of these) {
-    const { id, series } = block.shape;
-    if (!shared.has(id)) {
-      const indices = series.flatMap((one, index) => known.has(keyOf(one)) ? [] : [first + index]);
-      const only = indices.length === series.length ? series : indices.map((index) => series[index - first] as Series);
-      if (indices.length > 0) parts.push({ block, indices, series: only });
+    const count = seriesCountOf(block);
+    if (!shared.has(block.shape.id) && count > 0) {
+      // Where there is nothing else, as after a failed scrape, no series has to be looked at.
+      const indices = known.size === 0 ? null : indicesOfUnknown(keysOf(block), known);
+      if (indices === null || indices.length === count) parts.push({ block, first, indices: null });
+      else if (indices.length > 0) parts.push({ block, first, indices });
     }
-    first += series.length;
+    first += count;
   }
   return parts;
+}
+
+function indicesOfUnknown(keys: readonly string[], known: ReadonlySet<string>): number[] {
+  const indices: number[] = [];
+  for (let index = 0; index < keys.length; index++) if (!known.has(keys[index] as string)) indices.push(index);
+  return indices;
 }
 
 function sharedIds(these: readonly EncodedShape<Block>[], others: readonly EncodedShape<Block>[]): Set<string> {

@@ -3,8 +3,8 @@ import type { Block, ContentId, EncodedShape, Layout } from "../../core/protocol
 /** What is kept by default: enough for some ten thousand different families. */
 export const shapeCacheDefaults = { shapesMax: 50_000, bytesMax: 64 * 1024 * 1024 } as const;
 
-/** A shape's objects in memory take about so many times the bytes of its body. */
-const memoryFactor = 4;
+/** A shape takes about so many times the bytes of its body; the objects of its series are not kept. */
+const memoryFactor = 1.5;
 
 /**
  * Blocks and layouts by content, so that the targets which expose the same share one copy of it. Beyond its bounds

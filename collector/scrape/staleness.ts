@@ -2,8 +2,9 @@ import type { Block, EncodedShape, Series, Target } from "../../core/protocol/sh
 import { joinedLabels } from "../../core/scrape/scraped_series.ts";
 import { seriesKey } from "../../core/scrape/target_labels.ts";
 import { encodeFamily } from "./blocks.ts";
+import { seriesCountOf } from "./compact_block.ts";
 import type { EncodedExposition } from "./encode.ts";
-import { type PartOfBlock, seriesOnlyIn } from "./series_difference.ts";
+import { countSeries, type KeysOf, type PartOfBlock, seriesOfPart, seriesOnlyIn } from "./series_difference.ts";
 import type { ShapeCache } from "./shape_cache.ts";
 
 /** The series of a target's last scrape: those that are to be marked stale when they vanish. */
@@ -46,7 +47,12 @@ export function vanishedSeries(
   if (target.shape.id !== now.target.shape.id) {
     // Other labels make other series of all, the synthetic ones included, but for what honorLabels lets a target say.
     const present = [...exposed?.blocks ?? [], now.synthetic];
-    const gone = seriesOnlyIn([...before.blocks, before.synthetic], present, fullKeyOf(target), fullKeyOf(now.target));
+    const gone = seriesOnlyIn(
+      [...before.blocks, before.synthetic],
+      present,
+      fullKeysOf(target),
+      fullKeysOf(now.target),
+    );
     return { target, blocks: encodeParts(gone, before, options) };
   }
   // While nothing changes both are the same list.
@@ -63,8 +69,8 @@ export function endedSeries(live: LiveSeries, options: StalenessOptions): Vanish
 
 /** Indices among all series count on from those that were exposed. */
 function afterExposed(parts: readonly PartOfBlock[], { blocks }: LiveSeries): PartOfBlock[] {
-  const exposed = blocks.reduce((sum, { shape }) => sum + shape.series.length, 0);
-  return parts.map((part) => ({ ...part, indices: part.indices.map((index) => exposed + index) }));
+  const exposed = blocks.reduce((sum, block) => sum + seriesCountOf(block), 0);
+  return parts.map((part) => ({ ...part, first: exposed + part.first }));
 }
 
 function encodeParts(
@@ -72,19 +78,27 @@ function encodeParts(
   { sampleTimesMs }: LiveSeries,
   { cache, trackTimestamps }: StalenessOptions,
 ): EncodedShape<Block>[] {
-  return parts.flatMap(({ block, indices, series }) => {
-    const hasOwnTime = (at: number) => !Number.isNaN(sampleTimesMs?.[indices[at] as number] ?? NaN);
-    const marked = trackTimestamps || sampleTimesMs === null ? series : series.filter((_, at) => !hasOwnTime(at));
+  return parts.flatMap((part) => {
+    const { block, first, indices } = part;
+    const count = countSeries(part);
+    const hasOwnTime = (at: number) => !Number.isNaN(sampleTimesMs?.[first + (indices?.[at] ?? at)] ?? NaN);
+    const areAllMarked = trackTimestamps || sampleTimesMs === null
+      || Array.from({ length: count }, (_, at) => at).every((at) => !hasOwnTime(at));
     // A whole block is sent already, most likely; a part of one is made for this moment only.
-    return marked.length === block.shape.series.length ? [block] : encodeFamily(block.shape, marked, cache);
+    if (areAllMarked && indices === null) return [block];
+    const series = seriesOfPart(part);
+    const marked = areAllMarked ? series : series.filter((_, at) => !hasOwnTime(at));
+    return encodeFamily(block.shape, marked, cache);
   });
 }
 
-function fullKeyOf({ shape }: EncodedShape<Target>): (series: Series) => string {
+function fullKeysOf({ shape }: EncodedShape<Target>): KeysOf {
   const labels = new Map(shape.labels.map(({ name, value }) => [name, value]));
-  return (series) => {
-    const all = joinedLabels(series, labels);
-    all.delete("__name__");
-    return seriesKey({ name: series.name, labels: Array.from(all, ([name, value]) => ({ name, value })) });
-  };
+  return (block) => block.shape.series.map((series) => fullKey(series, labels));
+}
+
+function fullKey(series: Series, target: ReadonlyMap<string, string>): string {
+  const all = joinedLabels(series, target);
+  all.delete("__name__");
+  return seriesKey({ name: series.name, labels: Array.from(all, ([name, value]) => ({ name, value })) });
 }

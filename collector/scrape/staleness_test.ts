@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Block, encodeBlock, type EncodedShape } from "../../core/protocol/shape.ts";
-import { seriesOnlyIn } from "./series_difference.ts";
+import { countSeries, seriesOfPart, seriesOnlyIn } from "./series_difference.ts";
 import { staleValues } from "./stale_values.ts";
 
 test("staleness markers have exactly Prometheus' bits, in the byte order of the wire too", () => {
@@ -36,11 +36,14 @@ test("the series of one list of blocks and not of another are those of the sets,
     const known = new Set(namesOf(others));
     const parts = seriesOnlyIn(these, others);
     assert.deepEqual(
-      parts.flatMap(({ series }) => series.map(({ name }) => name)),
+      parts.flatMap((part) => seriesOfPart(part).map(({ name }) => name)),
       all.filter((name) => !known.has(name)),
     );
-    for (const { indices, series } of parts) {
-      assert.deepEqual(indices.map((index) => all[index]), series.map(({ name }) => name));
+    for (const part of parts) {
+      const { block, first, indices } = part;
+      const places = (indices ?? [...block.shape.series.keys()]).map((index) => all[first + index]);
+      assert.deepEqual(places, seriesOfPart(part).map(({ name }) => name));
+      assert.equal(countSeries(part), places.length);
     }
   }));
 });

@@ -6,6 +6,7 @@ import type { Logger } from "../../core/telemetry/log.ts";
 import type { Registry } from "../../core/telemetry/metrics.ts";
 import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetRow } from "../health/target_rows.ts";
+import type { WorkloadRow } from "../workloads/workload_rows.ts";
 import { allowedMethods } from "./allowed_methods.ts";
 import { mayRead, requireScope } from "./auth.ts";
 import { authenticate } from "./authenticate.ts";
@@ -18,7 +19,7 @@ import { onlyParameters } from "./query.ts";
 import type { ServiceStatus } from "./status.ts";
 import type { Authenticator } from "./tokens.ts";
 import { answerView } from "./view_list.ts";
-import { collectorView, exporterView, targetView } from "./views.ts";
+import { collectorView, exporterView, targetView, workloadView } from "./views.ts";
 
 /** What the API needs of the service. */
 export interface ApiDeps {
@@ -29,6 +30,8 @@ export interface ApiDeps {
   readiness(): Readiness;
   targets(): readonly TargetRow[];
   collectors(): Promise<readonly CollectorRow[]>;
+  /** None by default. */
+  workloads?(): readonly WorkloadRow[];
   exporters(): readonly LiveRecord[];
   /** The documents: service/api/resources.ts. */
   readonly resources: OpenAPIHono;
@@ -36,6 +39,8 @@ export interface ApiDeps {
   readonly streams: Hono;
   /** Changes that wait for a confirmation: service/guards/routes.ts. */
   readonly guards: Hono;
+  /** Plans for other numbers of collectors, and the pages of their links: service/autoscale/approvals/routes.ts. */
+  readonly approvals: Hono;
   /** What became of every record: service/ledger/routes.ts. */
   readonly ledger: Hono;
   /** What clients of the original system talk to: service/api/old/routes.ts. */
@@ -54,8 +59,10 @@ export interface ApiDeps {
  * | `GET /v1/explain`    | why something is scraped or not: service/api/explain_routes.ts                          |
  * | `GET /v1/events`     | what happens, as it does: service/api/events_routes.ts                                  |
  * | `GET /v1/collectors` | `{collectors: CollectorRow[], continue?}`; the same                                     |
+ * | `GET /v1/workloads`  | `{workloads: WorkloadRow[], continue?}`; the same                                       |
  * | `GET /v1/exporters`  | `{exporters: LiveRecord[], continue?}`; the same                                        |
  * | `GET /v1/ledger`     | what became of every record: service/ledger/routes.ts                                  |
+ * | `/v1/approvals…`     | plans for other numbers of collectors: service/autoscale/approvals/routes.ts            |
  * | `GET /v1/status`     | {@link ServiceStatus}                                                                   |
  * | `/v1/clusters/…`     | the documents: service/api/resources.ts                                                |
  * | `GET /openapi.json`, `/docs` | what there is, for programs and for people                                      |
@@ -76,6 +83,10 @@ export function makeApp(deps: ApiDeps): Hono {
     const rows = await deps.collectors();
     return answerView(context, collectorView, rows.filter((row) => mayRead(context, row.cluster, row.namespace)));
   });
+  app.get("/v1/workloads", requireScope({ action: "any" }), (context) => {
+    const rows = deps.workloads?.() ?? [];
+    return answerView(context, workloadView, rows.filter((row) => mayRead(context, row.cluster, row.namespace)));
+  });
   app.get(
     "/v1/exporters",
     requireScope({ action: "any" }),
@@ -86,6 +97,7 @@ export function makeApp(deps: ApiDeps): Hono {
   app.route("/", deps.resources);
   app.route("/", deps.streams);
   app.route("/", deps.guards);
+  app.route("/", deps.approvals);
   app.route("/", deps.ledger);
   app.route("/", deps.oldApi);
   app.route("/", deps.diagnosis);

@@ -47,6 +47,7 @@ function appWith(over: Partial<ApiDeps> = {}) {
     collectors: () => Promise.resolve([]),
     exporters: () => [],
     streams: new Hono(),
+    approvals: new Hono(),
     guards: new Hono(),
     ledger: new Hono(),
     oldApi: new Hono(),
@@ -67,6 +68,7 @@ function appWith(over: Partial<ApiDeps> = {}) {
         ],
         targets: rows,
         collectors: [],
+        workloads: [],
       })),
     ...over,
   });
@@ -121,6 +123,7 @@ test("the status counts documents and targets and names each problem's place", a
     problems: [{ path: "b.yaml", line: 3, column: 4, message: "no" }],
     targets: { up: 2, down: 1, unknown: 0, unresolved: 1 },
     collectors: [],
+    workloads: [],
   });
 });
 

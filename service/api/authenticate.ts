@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { isDeepStrictEqual } from "node:util";
+import { linkPrefix } from "../autoscale/approvals/links.ts";
 import { isLoopback } from "../loopback.ts";
 import { identityKey, identityOf, localAdmin } from "./auth.ts";
 import { problem } from "./problem.ts";
@@ -13,7 +14,8 @@ const openPaths = new Set(["/metrics", "/healthz", "/readyz", "/docs"]);
 
 /** Whether a path asks for a token, once there are any. */
 export function needsToken(path: string): boolean {
-  return !openPaths.has(path);
+  // A link's signature is what lets in.
+  return !openPaths.has(path) && !path.startsWith(linkPrefix);
 }
 
 const authenticatorKey = "bcs-metric authenticator";

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { z } from "zod";
 import { collectorId } from "../../core/registry/collector_id.ts";
 import { serveTarget, type TestServer } from "../../core/scrape/testing/target_server.ts";
+import { Secret } from "../../core/secrets/secret.ts";
+import { writeApproval } from "../autoscale/approvals/approval.ts";
+import { linkKeyPath } from "../autoscale/approvals/link_key.ts";
+import { Links } from "../autoscale/approvals/links.ts";
+import { approvalOf } from "../autoscale/testing/plans.ts";
 import { recordOf } from "../testing/fake_registry.ts";
 import { ServiceFolder } from "../testing/service_process.ts";
 import { routeDocs } from "./describe/routes.ts";
@@ -33,7 +38,8 @@ beforeEach(async () => {
     } }] }] }`,
   );
   await write("c1/collector/shop/one.yaml", "spec: { replicas: 1 }");
-  folder.start(["--orchestrator", "none"]);
+  // What is written as an approval here is not carried out, nor made void, by the service.
+  folder.start(["--orchestrator", "none", "--autoscale", "off"]);
   url = await folder.url();
   await folder.eventually(async () => (await fetch(`${url}/readyz`)).ok || undefined);
   api = await (await fetch(`${url}/openapi.json`)).json() as ApiDescription;
@@ -193,7 +199,7 @@ async function askViews(): Promise<void> {
   assert.equal(targets.targets.length, 1);
   await ask("GET /v1/targets", "/v1/targets?limit=1", 200);
   await ask("GET /v1/targets", "/v1/targets?wrong=1", 400);
-  for (const list of ["targets", "collectors", "exporters", "services", "guards"]) {
+  for (const list of ["targets", "collectors", "workloads", "exporters", "services", "guards"]) {
     await ask(`GET /v1/${list}`, `/v1/${list}?limit=1&labelSelector=cluster`, 200);
     await ask(`GET /v1/${list}`, `/v1/${list}?limit=0`, 400);
   }
@@ -248,6 +254,47 @@ async function askGuards(): Promise<void> {
   await folder.eventually(async () => await guards() === undefined || undefined);
 }
 
+/** Decides plans that were written to the store. */
+async function askApprovals(): Promise<void> {
+  const one = "/v1/approvals/{id}";
+  const page = "/approvals/{id}/{action}";
+  const nowMs = Date.now();
+  const plans = ["plan-1", "plan-2", "plan-3"].map((id, index) =>
+    approvalOf({ id, createdAtMs: nowMs, expiresAtMs: index === 2 ? nowMs - 1 : nowMs + 600_000 })
+  );
+  for (const plan of plans) await write(`.bcs-metric/approvals/${plan.id}.json`, writeApproval(plan));
+  await folder.eventually(async () => {
+    const { approvals } = await ask("GET /v1/approvals", "/v1/approvals?state=proposed", 200) as {
+      approvals: unknown[];
+    };
+    return approvals.length === plans.length || undefined;
+  });
+  await ask("GET /v1/approvals", "/v1/approvals?state=odd", 400);
+  await ask("GET /v1/autoscale", "/v1/autoscale", 200);
+  await ask("GET /v1/autoscale", "/v1/autoscale?limit=0", 400);
+  await ask(`GET ${one}`, "/v1/approvals/plan-1", 200);
+  await ask(`GET ${one}`, "/v1/approvals/none", 404);
+  for (const [action, id] of [["approve", "plan-1"], ["reject", "plan-2"]] as const) {
+    const hash = plans[0]?.hash;
+    await ask(`POST ${one}/${action}`, `/v1/approvals/none/${action}`, 404, send({ hash }));
+    await ask(`POST ${one}/${action}`, `/v1/approvals/${id}/${action}`, 400, send("{"));
+    await ask(`POST ${one}/${action}`, `/v1/approvals/${id}/${action}`, 413, send(" ".repeat(2000)));
+    await ask(`POST ${one}/${action}`, `/v1/approvals/${id}/${action}`, 409, send({ hash: "other" }));
+  }
+  const { key } = JSON.parse(await readFile(join(folder.root, "volume", linkKeyPath), "utf8")) as { key: string };
+  const links = new Links(() => new Secret(key), () => "");
+  const [first, second, late] = plans.map((plan) => links.make("approve", plan));
+  for (const method of ["GET", "POST"]) {
+    await ask(`${method} ${page}`, `${first}x`, 403);
+    await ask(`${method} ${page}`, late ?? "", 410);
+    await ask(`${method} ${page}`, first ?? "", 200);
+  }
+  await ask(`GET ${page}`, first ?? "", 409);
+  await ask(`POST ${page}`, second ?? "", 413, send("x".repeat(5000), "application/x-www-form-urlencoded"));
+  await ask(`POST ${one}/reject`, "/v1/approvals/plan-2/reject", 202, send({ hash: plans[1]?.hash }));
+  await ask(`POST ${page}`, second ?? "", 409);
+}
+
 async function askOldApi(): Promise<void> {
   const code = async (expected: number, route: string, path: string, init?: RequestInit) => {
     const answer = await ask(route, path, 200, init) as { code: number };
@@ -278,6 +325,7 @@ test("real answers of every route, refusals among them, are as they are describe
   await askForCollectors();
   await askViews();
   await askGuards();
+  await askApprovals();
   await askOldApi();
   assert.deepEqual(operations().filter((route) => !asked.has(route)), [], "every route was asked");
 });

@@ -7,7 +7,7 @@ import { ServiceFolder } from "../testing/service_process.ts";
 import type { ApiDescription } from "./openapi.ts";
 
 const admin = "the-administrator's-token";
-const open = ["/metrics", "/healthz", "/readyz", "/docs"];
+const open = ["/metrics", "/healthz", "/readyz", "/docs", "/approvals/{id}/{action}"];
 
 let folder: ServiceFolder;
 
@@ -79,6 +79,8 @@ test("a token is in no answer, no error and no log, whatever is asked with it", 
     "exporters",
     "services",
     "guards",
+    "approvals",
+    "autoscale",
     "events?since=",
     "explain?metric=cart",
   ];

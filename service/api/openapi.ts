@@ -88,6 +88,7 @@ const documentStatus = {
     state: { enum: ["ok", "invalid", "stale-version", "conflict"] },
     revision: text,
     problems: { type: "array", items: place },
+    workload: { type: "object", description: "Of a Collector that is asked for by name: as in GET /v1/workloads." },
   },
   additionalProperties: false,
 };

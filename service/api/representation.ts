@@ -3,8 +3,11 @@ import { accepts } from "hono/accepts";
 import { renderBlock } from "../../core/config/edit_render.ts";
 import type { StoredDocument } from "../documents/documents.ts";
 
-/** A document as the API shows it: what is in force, with all defaults, and how its file stands. */
-export function represent(stored: StoredDocument): Record<string, unknown> {
+/** A document as the API shows it: what is in force, with all defaults, how its file stands, and `more` of its status. */
+export function represent(
+  stored: StoredDocument,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   const { state, problems } = stored.status;
   return {
     ...stored.document,
@@ -13,6 +16,7 @@ export function represent(stored: StoredDocument): Record<string, unknown> {
       state,
       revision: stored.revision,
       ...problems.length > 0 && { problems: problems.map(({ line, column, message }) => ({ line, column, message })) },
+      ...more,
     },
   };
 }
@@ -25,15 +29,18 @@ export function wantsYaml(context: Context): boolean {
 
 /**
  * Answers with one document and its ETag: in JSON {@link represent}; in YAML the text of its file, comments and all.
+ *
+ * @param more of its status.
  */
 export function answerDocument(
   context: Context,
   stored: StoredDocument,
   status: 200 | 201 = 200,
   headers: Readonly<Record<string, string>> = {},
+  more: Readonly<Record<string, unknown>> = {},
 ): Response {
   const all = { etag: `"${stored.revision}"`, "bcs-metric-state": stored.status.state, vary: "accept", ...headers };
-  if (!wantsYaml(context)) return context.json(represent(stored), status, all);
+  if (!wantsYaml(context)) return context.json(represent(stored, more), status, all);
   return context.body(stored.text, status, { ...all, "content-type": "application/yaml; charset=utf-8" });
 }
 

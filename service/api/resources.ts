@@ -4,6 +4,7 @@ import { type DocumentKey, keyOfPath } from "../../core/config/key.ts";
 import { nameProblem } from "../../core/config/names.ts";
 import type { Kind } from "../../core/config/schema.ts";
 import type { Documents, StoredDocument } from "../documents/documents.ts";
+import type { WorkloadRow } from "../workloads/workload_rows.ts";
 import { identityOf, mayRead, type Need, requireScope } from "./auth.ts";
 import { onRevoked } from "./authenticate.ts";
 import { readDocumentBody } from "./body.ts";
@@ -19,6 +20,8 @@ import { describe, jsonOf, listOf, refusals } from "./resource_docs.ts";
 export interface ResourceDeps {
   readonly documents: Documents;
   readonly watches: DocumentWatches;
+  /** How the workload of a Collector document stands; nothing is known of any by default. */
+  workloadOf?(key: DocumentKey): WorkloadRow | undefined;
 }
 
 /** The kinds of document, by the segment of the path that names them. */
@@ -163,7 +166,7 @@ function list(context: Context, deps: ResourceDeps, kind: Kind, query: ListQuery
   }
   const page = pageOf(deps.documents.list(wanted).filter(visible), query.limit, after);
   const more = page.next === null ? {} : { continue: page.next };
-  return answerValue(context, { items: page.items.map(represent), revision, ...more });
+  return answerValue(context, { items: page.items.map((stored) => represent(stored)), revision, ...more });
 }
 
 function isVisible(context: Context, { key, document }: StoredDocument, selector: LabelSelector): boolean {
@@ -186,10 +189,14 @@ function watch(context: Context, deps: ResourceDeps, after: string | undefined, 
   });
 }
 
-function get(context: Context, { documents }: ResourceDeps, kind: Kind): Response {
+function get(context: Context, deps: ResourceDeps, kind: Kind): Response {
+  const { documents } = deps;
   const key = keyOf(context, kind);
   const stored = documents.get(key);
-  if (stored !== null) return answerDocument(context, stored);
+  if (stored !== null) {
+    const workload = key.kind === "Collector" ? deps.workloadOf?.(key) : undefined;
+    return answerDocument(context, stored, 200, {}, workload === undefined ? {} : { workload });
+  }
   const status = documents.fileStatus(key);
   if (status === null) return missing(context, key);
   const problems = status.problems.map(({ line, column, message }) => ({ line, column, message }));

@@ -22,10 +22,12 @@ const everybody = Object.keys(roles) as Who[];
 const allowed = {
   open: everybody,
   any: everybody,
+  link: [],
   read: ["ops", "editor", "viewer", "watcher", "collector"],
   "read-all": ["ops", "watcher"],
   write: ["ops", "editor"],
   collect: ["ops", "collector"],
+  admin: ["ops"],
 } as const satisfies Record<string, readonly Who[]>;
 
 interface Route {
@@ -93,6 +95,7 @@ const routes: Readonly<Record<string, Route>> = {
   ...oldRoutes(),
   "GET /v1/targets": { need: "any", path: "/v1/targets" },
   "GET /v1/collectors": { need: "any", path: "/v1/collectors" },
+  "GET /v1/workloads": { need: "any", path: "/v1/workloads" },
   "GET /v1/exporters": { need: "any", path: "/v1/exporters" },
   "GET /v1/services": { need: "any", path: "/v1/services" },
   "GET /v1/guards": { need: "any", path: "/v1/guards" },
@@ -111,6 +114,13 @@ const routes: Readonly<Record<string, Route>> = {
     path: "/v1/guards/c1/shop/discard",
     init: json({ hash: "x" }),
   },
+  "GET /v1/autoscale": { need: "any", path: "/v1/autoscale" },
+  "GET /v1/approvals": { need: "any", path: "/v1/approvals" },
+  "GET /v1/approvals/{id}": { need: "any", path: "/v1/approvals/none" },
+  "POST /v1/approvals/{id}/approve": { need: "admin", path: "/v1/approvals/none/approve", init: json({ hash: "x" }) },
+  "POST /v1/approvals/{id}/reject": { need: "admin", path: "/v1/approvals/none/reject", init: json({ hash: "x" }) },
+  "GET /approvals/{id}/{action}": { need: "link", path: "/approvals/none/approve?expires=1&signature=x" },
+  "POST /approvals/{id}/{action}": { need: "link", path: "/approvals/none/approve?expires=1&signature=x" },
   "GET /v1/stream": { need: "collect", path: "/v1/stream?cluster=c1&namespace=shop&collector=one-0" },
   [`PUT ${documents}/collectors/{collector}/status`]: {
     need: "collect",

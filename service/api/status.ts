@@ -5,6 +5,7 @@ import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetHealth, TargetRow } from "../health/target_rows.ts";
 import type { LeadershipStatus } from "../leader/leader.ts";
 import type { Notice } from "../reconcile/notices.ts";
+import type { WorkloadRow } from "../workloads/workload_rows.ts";
 
 /** The system at a glance, as `GET /v1/status` shows it. */
 export interface ServiceStatus {
@@ -23,6 +24,7 @@ export interface ServiceStatus {
     CollectorRow,
     "cluster" | "namespace" | "name" | "state" | "alive" | "restarts" | "targets"
   >[];
+  readonly workloads: readonly WorkloadRow[];
 }
 
 export function countDocuments(files: readonly FileStatus[]): Record<string, number> {
@@ -46,8 +48,10 @@ export function serviceStatus(inputs: {
   readonly ignored?: readonly Notice[];
   readonly targets: readonly TargetRow[];
   readonly collectors: readonly CollectorRow[];
+  /** None by default. */
+  readonly workloads?: readonly WorkloadRow[];
 }): ServiceStatus {
-  const { store, leader, guards, files, ignored = [], targets, collectors } = inputs;
+  const { store, leader, guards, files, ignored = [], targets, collectors, workloads = [] } = inputs;
   return {
     store,
     leader,
@@ -67,5 +71,6 @@ export function serviceStatus(inputs: {
       restarts: row.restarts,
       targets: row.targets,
     })),
+    workloads,
   };
 }

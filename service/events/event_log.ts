@@ -11,6 +11,9 @@ export const eventTypes = [
   "collector.come",
   "collector.gone",
   "collector.given-up",
+  "workload.drift",
+  "workload.problem",
+  "approval",
   "leader",
 ] as const;
 export type EventType = (typeof eventTypes)[number];

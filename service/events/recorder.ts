@@ -5,6 +5,7 @@ import type { ConfigDocument } from "../../core/config/schema.ts";
 import { collectorName } from "../../core/registry/collector_id.ts";
 import type { RegistryRecord } from "../../core/registry/records.ts";
 import type { CollectorStatus } from "../../core/registry/status.ts";
+import type { Approval } from "../autoscale/approvals/approval.ts";
 import type { Notice } from "../reconcile/notices.ts";
 import type { EventLog, EventType, Happening } from "./event_log.ts";
 
@@ -58,6 +59,14 @@ export class EventRecorder {
   /** What an operator should know of what is planned; each once. */
   notices(notices: readonly Notice[]): void {
     this.#log.add(limited(notices.map((notice) => happening(notice.type, notice, notice.name, notice.detail))));
+  }
+
+  /** A plan for another number of collectors came to a state. */
+  approval({ id, clusterId, namespace, state, plan, trail }: Approval): void {
+    const { by = "", detail = "" } = trail.at(-1) ?? {};
+    const words = `${state} by ${by}: from ${plan.from} to ${plan.to} collectors`;
+    const what = detail === "" ? words : `${words}: ${detail}`;
+    this.#log.add([happening("approval", { clusterId, namespace }, id, what)]);
   }
 
   /** This service, or another one, reconciles from now on. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import type { TargetStatus } from "../../core/registry/status.ts";
+import { approvalOf } from "../autoscale/testing/plans.ts";
 import { metricOf } from "../testing/documents.ts";
 import { recordOf } from "../testing/fake_registry.ts";
 import { EventLog } from "./event_log.ts";
@@ -90,4 +91,10 @@ test("documents are told with their path, and what is wrong with its place", () 
 test("leadership concerns no namespace", () => {
   recorder.leader("a-7070", "epoch 3");
   assert.deepEqual(log.all().map(({ type, namespace, name }) => [type, namespace, name]), [["leader", "", "a-7070"]]);
+});
+
+test("what becomes of a plan is told in its namespace, with who did it", () => {
+  recorder.approval(approvalOf());
+  assert.deepEqual(told(), ["approval plan-1: proposed by svc: from 2 to 3 collectors"]);
+  assert.equal(log.all()[0]?.namespace, "shop");
 });

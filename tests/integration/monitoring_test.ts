@@ -32,6 +32,8 @@ const targetLabels = new Set(["instance", "job", "component"]);
 /** Labels of metrics whose series nobody can know before their first event, since they name what users define. */
 const openLabels: ReadonlyMap<string, readonly string[]> = new Map([
   ["bcs_metric_collector_limit_exceeded_total", ["limit", "metric"]],
+  ["bcs_metric_service_kubernetes_failures_total", ["cluster", "kind"]],
+  ["bcs_metric_service_kubernetes_requests_total", ["cluster"]],
 ]);
 
 const alertsSchema = z.object({

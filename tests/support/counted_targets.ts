@@ -39,7 +39,7 @@ export async function startCountedTarget(index: number, series = 200): Promise<C
  * Returns how many ticks were excused.
  */
 export function checkTicks(
-  { key, times }: CountedTarget,
+  { key, times }: Pick<CountedTarget, "key" | "times">,
   frequencyMs: number,
   startMs: number,
   endMs: number,

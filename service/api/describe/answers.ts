@@ -1,11 +1,17 @@
 import { z } from "zod";
 import type { LiveRecord } from "../../../core/registry/records.ts";
+import { approvalStates, auditLineSchema, noticeSchema, planSchema } from "../../autoscale/approvals/approval.ts";
+import type { ApprovalRow, ShownApproval } from "../../autoscale/approvals/approval_row.ts";
+import type { AutoscaleRow } from "../../autoscale/autoscale_row.ts";
+import { scaleStates } from "../../autoscale/rules/step.ts";
 import { type EventsSince, eventTypes, type ServiceEvent } from "../../events/event_log.ts";
 import type { Explanation } from "../../explain/explanation.ts";
 import type { Hold } from "../../guards/hold.ts";
 import type { CollectorRow } from "../../health/collector_rows.ts";
 import { targetHealths, type TargetRow } from "../../health/target_rows.ts";
 import type { TrialResult } from "../../trial/trial.ts";
+import { driftPolicies } from "../../workloads/next_record.ts";
+import { type WorkloadRow, workloadStates } from "../../workloads/workload_rows.ts";
 import type { ServiceStatus } from "../status.ts";
 
 /** Unix milliseconds; 0 for never. */
@@ -60,6 +66,28 @@ const collectorRow = z.strictObject({
 
 export const collectorList = z.strictObject({ collectors: z.array(collectorRow), continue: next });
 
+const workloadRow = z.strictObject({
+  cluster: z.string(),
+  namespace: z.string(),
+  name: z.string(),
+  state: z.enum(workloadStates),
+  image: z.string().meta({ description: "That it is to have; empty for the orchestrator's default." }),
+  replicasWished: count.nullable().meta({ description: "null: nothing here asks for it." }),
+  replicasApplied: count.nullable().meta({ description: "As it was applied last; null: never." }),
+  replicasFound: count.nullable().meta({ description: "As it is there; null: it is not, or not known." }),
+  driftPolicy: z.enum(driftPolicies),
+  drift: z.array(z.strictObject({ field: z.string(), applied: z.string(), found: z.string() })).meta({
+    description: "What somebody changed by hand since it was applied.",
+  }),
+  adopted: z.boolean().meta({ description: "Whether somebody else made it." }),
+  problem: z.string().meta({ description: "Why it is not as it is wished; empty when nothing is wrong." }),
+  sinceMs: timeMs,
+  attempts: count,
+  nextTryMs: timeMs,
+}) satisfies z.ZodType<WorkloadRow>;
+
+export const workloadList = z.strictObject({ workloads: z.array(workloadRow), continue: next });
+
 /** Fields of other versions are handed on, so that more may come. */
 export const liveRecord = z.looseObject({
   ip: z.string(),
@@ -99,6 +127,53 @@ const hold = z.strictObject({
 
 export const holdList = z.strictObject({ guards: z.array(hold), continue: next });
 
+const approvalRow = z.strictObject({
+  id: z.string(),
+  cluster: z.string(),
+  namespace: z.string(),
+  state: z.enum(approvalStates),
+  from: count.meta({ description: "Collectors." }),
+  to: count,
+  reasons: z.array(z.string()),
+  targetsMoving: count,
+  hash: z.string().meta({ description: "Of the whole plan: a decision is about this and nothing else." }),
+  createdAtMs: timeMs,
+  expiresAtMs: timeMs,
+  changedAtMs: timeMs,
+  by: z.string(),
+  detail: z.string(),
+}) satisfies z.ZodType<ApprovalRow>;
+
+export const approvalList = z.strictObject({ approvals: z.array(approvalRow), continue: next });
+
+export const approvalDetail = z.strictObject({
+  id: z.string(),
+  clusterId: z.string(),
+  namespace: z.string(),
+  state: z.enum(approvalStates),
+  plan: planSchema,
+  hash: z.string(),
+  createdAtMs: timeMs,
+  expiresAtMs: timeMs,
+  trail: z.array(auditLineSchema),
+  notices: z.record(z.string(), noticeSchema).meta({ description: "By notifier: what became of telling it." }),
+}) satisfies z.ZodType<ShownApproval>;
+
+const autoscaleRow = z.strictObject({
+  cluster: z.string(),
+  namespace: z.string(),
+  state: z.enum(scaleStates),
+  detail: z.string(),
+  replicas: count,
+  declared: count.meta({ description: "What the documents ask for." }),
+  min: count,
+  max: count,
+  approval: z.string().meta({ description: "Id of the plan that is open; empty for none." }),
+  source: z.string(),
+}) satisfies z.ZodType<AutoscaleRow>;
+
+export const autoscaleList = z.strictObject({ autoscale: z.array(autoscaleRow), continue: next });
+
 const problemPlace = z.strictObject({ path: z.string(), line: z.int(), column: z.int(), message: z.string() });
 
 export const serviceStatus = z.strictObject({
@@ -119,6 +194,7 @@ export const serviceStatus = z.strictObject({
       targets: true,
     }),
   ),
+  workloads: z.array(workloadRow),
 }) satisfies z.ZodType<ServiceStatus>;
 
 const step = z.strictObject({

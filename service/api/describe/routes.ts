@@ -1,8 +1,13 @@
 import { z } from "zod";
 import { serviceLedger } from "../../../core/telemetry/ledger_answer.ts";
+import { approvalStates } from "../../autoscale/approvals/approval.ts";
 import { targetHealths } from "../../health/target_rows.ts";
+import { workloadStates } from "../../workloads/workload_rows.ts";
 import { viewLimitMax } from "../view_page.ts";
 import {
+  approvalDetail,
+  approvalList,
+  autoscaleList,
   collectorList,
   eventList,
   explanation,
@@ -13,6 +18,7 @@ import {
   serviceStatus,
   targetList,
   trialResult,
+  workloadList,
 } from "./answers.ts";
 import { oldRoutes } from "./old_routes.ts";
 import { eventStream, json, type RouteDoc, text } from "./route_doc.ts";
@@ -77,6 +83,13 @@ const views: Record<string, RouteDoc> = {
     tag: "views",
     query: { ...filters, ...paging },
     answers: { 200: json(collectorList) },
+    refusals: [400],
+  },
+  "GET /v1/workloads": {
+    summary: "Collector workloads with wished, applied and found replicas, drift and problems",
+    tag: "views",
+    query: { ...filters, state: z.enum(workloadStates).optional(), ...paging },
+    answers: { 200: json(workloadList) },
     refusals: [400],
   },
   "GET /v1/exporters": {
@@ -162,6 +175,70 @@ const guards: Record<string, RouteDoc> = {
     body: { "application/json": hash },
     answers: { 202: json(z.strictObject({ discarded: z.string() })) },
     refusals: [400, 404, 409, 413, 503],
+  },
+};
+
+const decided = json(z.strictObject({ id: z.string(), state: z.enum(approvalStates) }));
+const page = (description: string) => text("text/html", description);
+const linkQuery = { expires: z.string().optional(), signature: z.string().optional() };
+const linkPages = {
+  200: page("A page."),
+  403: page("The link is not valid."),
+  409: page("The plan is decided already, or void."),
+  410: page("The plan has expired."),
+  503: page("Links cannot be checked now, or the decision cannot be kept."),
+};
+
+const approvals: Record<string, RouteDoc> = {
+  "GET /v1/autoscale": {
+    summary: "What the leader last found of the namespaces with a rule; empty at the other services",
+    tag: "approvals",
+    query: { ...filters, ...paging },
+    answers: { 200: json(autoscaleList) },
+    refusals: [400],
+  },
+  "GET /v1/approvals": {
+    summary: "Plans for other numbers of collectors",
+    tag: "approvals",
+    query: { ...filters, state: z.enum(approvalStates).optional(), ...paging },
+    answers: { 200: json(approvalList) },
+    refusals: [400],
+  },
+  "GET /v1/approvals/{id}": {
+    summary: "A plan with its moves, predicted load, audit trail and notices",
+    tag: "approvals",
+    answers: { 200: json(approvalDetail) },
+    refusals: [400, 404],
+  },
+  "POST /v1/approvals/{id}/approve": {
+    summary: "Approves exactly the plan with this hash",
+    tag: "approvals",
+    body: { "application/json": hash },
+    answers: { 202: decided },
+    refusals: [400, 404, 409, 413, 503],
+  },
+  "POST /v1/approvals/{id}/reject": {
+    summary: "Rejects exactly the plan with this hash",
+    tag: "approvals",
+    body: { "application/json": hash },
+    answers: { 202: decided },
+    refusals: [400, 404, 409, 413, 503],
+  },
+  "GET /approvals/{id}/{action}": {
+    summary: "The page of a signed link: asks whether it is meant, and changes nothing",
+    tag: "approvals",
+    query: linkQuery,
+    answers: linkPages,
+    open: true,
+  },
+  "POST /approvals/{id}/{action}": {
+    summary: "Decides a plan by a signed link, once",
+    tag: "approvals",
+    query: linkQuery,
+    body: { "application/x-www-form-urlencoded": z.object({ name: z.string().optional() }) },
+    bodyRequired: false,
+    answers: { ...linkPages, 413: page("The form is too large.") },
+    open: true,
   },
 };
 
@@ -255,6 +332,7 @@ const process: Record<string, RouteDoc> = {
 export const routeDocs: Readonly<Record<string, RouteDoc>> = {
   ...views,
   ...guards,
+  ...approvals,
   ...streams,
   ...process,
   ...oldRoutes,
