@@ -17,11 +17,11 @@ import { waitFor } from "../wait.ts";
 const adminToken = "admin-secret";
 const serviceToken = "service-secret";
 const serviceUser = "system:serviceaccount:bcs-metric:bcs-metric-service";
-const rbacPath = fileURLToPath(new URL("../../../deploy/kubernetes/rbac.yaml", import.meta.url));
+const rbacPath = fileURLToPath(new URL("../../../deploy/kubernetes/base/rbac.yaml", import.meta.url));
 
 /**
  * A real kube-apiserver over a real etcd, with the real controllers of StatefulSets and of garbage. There are no nodes:
- * pods are said to run by us. The service's own rights are those of `deploy/kubernetes/rbac.yaml`.
+ * pods are said to run by us. The service's own rights are those of `deploy/kubernetes/base/rbac.yaml`.
  */
 export class RealCluster {
   readonly admin: KubeClient;
