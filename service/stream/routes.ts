@@ -1,7 +1,9 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { LiveRecord } from "../../core/registry/records.ts";
+import { type CreateEntry, createInStore } from "../../core/store/create_entry.ts";
 import type { Store } from "../../core/store/store.ts";
+import type { Logger } from "../../core/telemetry/log.ts";
 import { authorize, requireScope } from "../api/auth.ts";
 import { onRevoked } from "../api/authenticate.ts";
 import { problem } from "../api/problem.ts";
@@ -10,6 +12,7 @@ import { serviceView } from "../api/views.ts";
 import { type CollectorRegistry } from "./collector_registry.ts";
 import { takeReport } from "./collector_reports.ts";
 import type { StreamHub } from "./hub.ts";
+import { ordinalRoutes } from "./ordinal_routes.ts";
 import { registryRoutes } from "./registry_routes.ts";
 import { answerStoreProblem } from "./store_problem.ts";
 import { readLastEventId, readSubject } from "./subject.ts";
@@ -24,6 +27,9 @@ export interface StreamRoutesDeps {
   readonly hub: StreamHub;
   readonly store: Store;
   readonly collectors: CollectorRegistry;
+  /** Creates entries that no other process may create; that of a store whose conditional writes are exact by default. */
+  readonly create?: CreateEntry;
+  readonly log: Logger;
   /** The live services. */
   readonly services: () => readonly LiveRecord[];
 }
@@ -36,6 +42,7 @@ export interface StreamRoutesDeps {
  * | `GET /v1/stream?cluster=&namespace=&collector=&applications=a,b`         | its assignment, as server-sent events |
  * | `PUT /v1/clusters/{c}/namespaces/{ns}/collectors/{name}/status`          | its status, whole or what changed     |
  * | `PUT`, `POST`, `DELETE /v1/registry/collectors/{id}`                     | its record in the registry            |
+ * | `GET /v1/registry/ordinals`, `POST …/claim`, `POST …/renew`             | its number among those of its name    |
  * | `GET /v1/services`                                                      | the live services                     |
  */
 export function streamRoutes(deps: StreamRoutesDeps): Hono {
@@ -64,6 +71,7 @@ export function streamRoutes(deps: StreamRoutesDeps): Hono {
     });
   });
   app.route("/", registryRoutes(deps.collectors));
+  app.route("/", ordinalRoutes({ create: createInStore(deps.store), ...deps }));
   return app;
 }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { readLeaseEntry, registryPath } from "../../core/registry/lease_entry.ts";
 import { readStatus, statusPath } from "../../core/registry/status.ts";
 import { diffStatus } from "../../core/registry/status_delta.ts";
+import { makeLogger } from "../../core/telemetry/log.ts";
 import type { Identity } from "../api/auth.ts";
 import { authenticate } from "../api/authenticate.ts";
 import { recordOf } from "../testing/fake_registry.ts";
@@ -30,7 +31,7 @@ async function serving(options: { readonly streamsMax?: number } = {}) {
   }));
   const collectors = new CollectorRegistry(bench.store, bench.clock);
   const services = () => [{ ...recordOf("service", "service-0"), leaseMs: 15_000, renewedAtMs: 1000 }];
-  app.route("/", streamRoutes({ ...bench, collectors, services }));
+  app.route("/", streamRoutes({ ...bench, log: makeLogger("test", "silent"), collectors, services }));
   const ask = async (method: string, path: string, token: string, body?: unknown) =>
     await app.request(path, {
       method,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Clock } from "../../../core/runtime/env.ts";
 import { askBcs, bcsCodes, BcsRefusal } from "../../mesos/bcs.ts";
 import type { MesosClient, MesosRequest } from "../../mesos/client.ts";
 import { MesosError, mesosFailure } from "../../mesos/mesos_error.ts";
@@ -22,7 +23,12 @@ export interface BcsWorkloadsOptions {
   readonly launch: CollectorLaunch;
   /** The only ones that may be looked into; empty for all. */
   readonly namespaces: readonly string[];
+  readonly clock: Clock;
+  /** How long it is believed which applications there are besides our own; 10 s by default. */
+  readonly pollMs?: number;
 }
+
+const pollMsDefault = 10_000;
 
 const applicationStatus = z.looseObject({
   instance: z.int().min(0),
@@ -55,6 +61,8 @@ export class BcsWorkloads implements ClusterWorkloads {
   readonly #replicas = new AppliedReplicas();
   /** Where this process has made some: the storage learns of them only after a while. */
   readonly #known = new Map<string, Place>();
+  /** As the storage had them last: it has no way to be asked for collectors alone. */
+  #stored: { readonly places: ReadonlyMap<string, Place>; readonly untilMs: number } | null = null;
 
   constructor(options: BcsWorkloadsOptions) {
     this.#options = options;
@@ -112,7 +120,7 @@ export class BcsWorkloads implements ClusterWorkloads {
     const { clusterId } = this.#options;
     let statuses: (WorkloadStatus | null)[] = [];
     await this.#doing(`list the workloads of cluster "${clusterId}"`, async () => {
-      const places = new Map([...await this.#stored(), ...this.#known]);
+      const places = new Map([...await this.#storedPlaces(), ...this.#known]);
       statuses = await Promise.all([...places.values()].map((place) => this.#statusAt(place)));
     });
     return statuses.filter((one) => one !== null).toSorted((a, b) => workloadPath(a) < workloadPath(b) ? -1 : 1);
@@ -156,7 +164,17 @@ export class BcsWorkloads implements ClusterWorkloads {
   }
 
   /** Applications that are, or may become, collector workloads. */
-  async #stored(): Promise<Map<string, Place>> {
+  async #storedPlaces(): Promise<ReadonlyMap<string, Place>> {
+    const { clock, pollMs = pollMsDefault } = this.#options;
+    if (this.#stored === null || clock.monotonicMs() >= this.#stored.untilMs) {
+      const places = await this.#askStorage();
+      // A little less than the time between two looks, so that each of them is a new one.
+      this.#stored = { places, untilMs: clock.monotonicMs() + pollMs / 2 };
+    }
+    return this.#stored.places;
+  }
+
+  async #askStorage(): Promise<Map<string, Place>> {
     const { clusterId, storage, namespaces } = this.#options;
     const path = `/query/mesos/dynamic/clusters/${encodeURIComponent(clusterId)}/application`;
     const query = namespaces.length === 0 ? [] : [["namespace", namespaces.join(",")]] as const;

@@ -8,7 +8,7 @@ export interface ClusterWorkloads {
   /** Sorted by namespace and name. */
   list(): Promise<WorkloadStatus[]>;
   /** Calls back when something may have changed, besides what is noticed by listing again. Closed with the signal. */
-  follow?(onChange: () => void, signal: AbortSignal): Promise<void>;
+  readonly follow?: (onChange: () => void, signal: AbortSignal) => Promise<void>;
 }
 
 /** What this process has applied: the system itself does not keep how many replicas were asked for. */
