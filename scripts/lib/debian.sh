@@ -74,3 +74,12 @@ own_debian_mirror() {
   apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' 2>/dev/null |
     awk -v suite="$codename" '$2 == suite && $1 ~ /\/debian\/?$/ { print $1; exit }'
 }
+
+# install_systemd: sees to it that systemd-analyze is there, which judges units; no systemd is started. Installed and not
+# unpacked, since it needs libraries of its own. Returns 1 when it cannot be had.
+install_systemd() {
+  command -v systemd-analyze >/dev/null && return 0
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  echo "installing the Debian package systemd ..." >&2
+  { apt_install systemd || { apt-get update && apt_install systemd; }; } >/dev/null 2>&1
+}

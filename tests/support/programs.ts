@@ -73,9 +73,12 @@ export async function startProgram(
 
 const commandLine = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
-/** Starts `bcs-metric NAME ARGS…` on the runtime that runs the test, its output appended to `logPath`. */
-export function startCommand(args: readonly string[], logPath: string): Child {
-  return startChild(commandLine, args, logPath);
+/**
+ * Starts `bcs-metric NAME ARGS…` on the runtime that runs the test, its output appended to `logPath`. `env` is the whole
+ * of its environment, by default ours.
+ */
+export function startCommand(args: readonly string[], logPath: string, env = process.env): Child {
+  return startChild(commandLine, args, logPath, env);
 }
 
 /** The body of a successful answer as JSON. */
