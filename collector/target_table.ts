@@ -1,5 +1,6 @@
 import type { CollectionMetric, CollectionTarget } from "../core/config/schema.ts";
 import type { TargetStatus } from "../core/registry/status.ts";
+import { ownEndpoint } from "../core/scrape/mod.ts";
 import type { Assignment } from "./assignment/mod.ts";
 import type { Departures } from "./departures.ts";
 import { identityKey, type ScheduledTarget, type TargetIdentity } from "./schedule/mod.ts";
@@ -139,7 +140,8 @@ export class TargetTable {
   }
 
   #identityOf(metric: CollectionMetric, target: CollectionTarget): TargetIdentity {
-    return { ...this.#options.place, metric: metric.name, address: target.address, pod: target.pod };
+    const { address, pod } = target;
+    return { ...this.#options.place, metric: metric.name, address, pod, ...ownEndpoint(target) };
   }
 
   #entryFor(
@@ -176,8 +178,9 @@ function retire(entry: Entry): void {
   if (!entry.isScraping) entry.scraper.close();
 }
 
-function unknownStatus({ metric, address, pod }: TargetIdentity): TargetStatus {
-  return { metric, address, pod, health: "unknown", lastScrapeMs: 0, durationMs: 0, samples: 0, error: "" };
+function unknownStatus({ metric, address, pod, endpoint }: TargetIdentity): TargetStatus {
+  const own = endpoint === undefined ? {} : { endpoint };
+  return { metric, address, pod, ...own, health: "unknown", lastScrapeMs: 0, durationMs: 0, samples: 0, error: "" };
 }
 
 function statusAfter(before: TargetStatus, result: ScrapeResult, epoch: bigint): TargetStatus {

@@ -173,6 +173,27 @@ test("of a target that is listed twice the first counts", () => {
   assert.deepEqual(duplicates, ["c/shop/cart/10.0.0.1:9100/"]);
 });
 
+test("targets that share an address and ask for different things have scrapers and ticks of their own", async () => {
+  const { table, scrapers, duplicates } = makeTable();
+  const [x, y] = ["x", "y"].map((target) => ({ ...a, parameters: { target } }));
+  const scheduled = table.replace(assignment([x ?? {}, y ?? {}, a, y ?? {}]));
+  const key = "c/shop/cart/10.0.0.1:9100/";
+  assert.deepEqual(scheduled.map((one) => one.key), [
+    `${key} ${a.address}?target=x`,
+    `${key} ${a.address}?target=y`,
+    key,
+  ]);
+  assert.deepEqual(duplicates, [`${key} ${a.address}?target=y`]);
+  const scrape = table.scrape(`${key} ${a.address}?target=y`);
+  scrapers[1]?.pending[0]?.resolve(upResult);
+  await scrape;
+  assert.deepEqual(table.statuses().map(({ endpoint, health }) => [endpoint, health]), [
+    [`${a.address}?target=x`, "unknown"],
+    [`${a.address}?target=y`, "up"],
+    [undefined, "unknown"],
+  ]);
+});
+
 test("an unknown target is not scraped, and closing closes all", async () => {
   const { table, scrapers } = makeTable();
   assert.equal(await table.scrape("nobody"), null);

@@ -3,11 +3,12 @@ import type { TargetIdentity } from "../../core/scrape/target_identity.ts";
 export type { TargetIdentity };
 
 /**
- * The identity as one text, unique and readable in logs: `cluster/namespace/metric/address/pod`. Only the pod, which
- * comes last, may hold a slash.
+ * The identity as one text, unique and readable in logs: `cluster/namespace/metric/address/pod`, and ` endpoint` where
+ * the target has a path or parameters of its own. Of the parts before the endpoint only the pod may hold a slash.
  */
-export function identityKey(identity: TargetIdentity): string {
-  return `${identity.cluster}/${identity.namespace}/${identity.metric}/${identity.address}/${identity.pod}`;
+export function identityKey({ cluster, namespace, metric, address, pod, endpoint }: TargetIdentity): string {
+  const key = `${cluster}/${namespace}/${metric}/${address}/${pod}`;
+  return endpoint === undefined ? key : `${key} ${endpoint}`;
 }
 
 /**

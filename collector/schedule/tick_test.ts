@@ -34,6 +34,8 @@ test("the scrape times of a target never change between releases", () => {
   const identity = { cluster: "BCS-K8S-00001", namespace: "shop", metric: "cart", address: "10.0.0.7:9100", pod: "a" };
   assert.equal(identityKey(identity), "BCS-K8S-00001/shop/cart/10.0.0.7:9100/a");
   assert.equal(offsetOf(identityKey(identity), 60_000), 5885);
+  const probe = { ...identity, endpoint: "10.0.0.7:9100/probe?target=x" };
+  assert.equal(identityKey(probe), "BCS-K8S-00001/shop/cart/10.0.0.7:9100/a 10.0.0.7:9100/probe?target=x");
 });
 
 test("neighbouring targets spread over the period", () => {

@@ -8,6 +8,8 @@ export interface TargetStatus {
   /** `host:port`. */
   readonly address: string;
   readonly pod: string;
+  /** Where it is more than the address: the target has a path or parameters of its own. */
+  readonly endpoint?: string;
   /** `unknown` until the first scrape has ended. */
   readonly health: "up" | "down" | "unknown";
   /** Unix milliseconds of the last scrape; 0 before the first. */
@@ -42,6 +44,7 @@ const statusSchema = z.object({
     metric: z.string(),
     address: z.string(),
     pod: z.string(),
+    endpoint: z.string().exactOptional(),
     health: z.enum(["up", "down", "unknown"]),
     lastScrapeMs: z.number(),
     durationMs: z.number(),

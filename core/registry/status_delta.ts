@@ -17,8 +17,10 @@ export interface StatusDelta {
 const deltaSchema = z.object({ sinceMs: z.number(), status: z.unknown(), removed: z.array(z.string()) });
 
 /** What a target is known by within the status of a collector. */
-export function targetKey(target: Pick<TargetStatus, "metric" | "address">): string {
-  return `${target.metric} ${target.address}`;
+export function targetKey(
+  { metric, address, endpoint }: Pick<TargetStatus, "metric" | "address" | "endpoint">,
+): string {
+  return `${metric} ${endpoint ?? address}`;
 }
 
 /** What leads from one status of a collector to a later one. */

@@ -21,6 +21,17 @@ test("a delta holds what changed, and leads from one status to the next", () => 
   assert.deepEqual(applyDelta(before, delta), now);
 });
 
+test("targets that share an address are told apart by their endpoints", () => {
+  const probe = (name: string, samples = 1) => ({ ...target("a:1", samples), endpoint: `a:1?target=${name}` });
+  const before = status(1, [target("a:1"), probe("x"), probe("y")]);
+  const now = status(2, [target("a:1"), probe("x", 7)]);
+  const delta = diffStatus(before, now);
+  assert.deepEqual([delta.status.targets, delta.removed], [[probe("x", 7)], ["cart a:1?target=y"]]);
+  const read = readStatusReport(JSON.stringify(delta));
+  assert.ok(read.ok && read.report.type === "delta");
+  assert.deepEqual(applyDelta(before, read.report.delta), now);
+});
+
 test("a delta fits only the status that it builds on", () => {
   const delta = diffStatus(status(1, []), status(2, []));
   assert.equal(applyDelta(status(3, []), delta), null);

@@ -1,6 +1,7 @@
 /** How one target is asked, and its answer read: what a collector does on schedule, and a service for a trial. */
 export { defaultAccess, type Refusal, type ScrapeAccess } from "./access.ts";
 export { AddressRules } from "./address_rules.ts";
+export { type Endpoint, endpointOf, ownEndpoint } from "./endpoint.ts";
 export { type FetchOutcome } from "./exchange.ts";
 export { makeFetcher, type TargetFetcher } from "./fetch.ts";
 export { checkLabels, checkSamples, type LimitName, ScrapeRefusedError } from "./limits.ts";

@@ -7,4 +7,6 @@ export interface TargetIdentity {
   readonly address: string;
   /** "" when it is not known. */
   readonly pod: string;
+  /** Where it is more than the address, see `endpointOf`. */
+  readonly endpoint?: string;
 }

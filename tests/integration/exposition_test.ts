@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
+import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry, Summary } from "prom-client";
 import type { Exposition } from "../../core/exposition/exposition.ts";
 import { formatFloat } from "../../core/exposition/format_float.ts";
 import { faultOfHistogram } from "../../core/exposition/native_histogram.ts";
@@ -11,6 +12,7 @@ import { parseExposition } from "../../core/exposition/parse.ts";
 import { acceptHeader } from "../../core/scrape/negotiate.ts";
 import { readScrape } from "../../core/scrape/read.ts";
 import { testMetric } from "../../core/scrape/testing/metrics.ts";
+import { serveTarget } from "../../core/scrape/testing/target_server.ts";
 import { freePort, needs, type Program, startProgram } from "../support/programs.ts";
 
 interface Answer {
@@ -100,4 +102,62 @@ suite("expositions of real targets", needs("prometheus", "prometheus-node-export
     programs.push(program);
     await checkFormats(`${program.url}/metrics`);
   });
+});
+
+/** What an application that uses prom-client has. */
+function fillRegistry(registers: Registry<OpenMetricsContentType>[]): void {
+  const requests = new Counter<"code" | "trace_id">({
+    name: "requests_total",
+    help: "Requests.",
+    labelNames: ["code"],
+    registers,
+    enableExemplars: true,
+  });
+  requests.inc({ labels: { code: "200" }, value: 3, exemplarLabels: { trace_id: "abc" } });
+  const latency = new Histogram<"trace_id">({
+    name: "latency_seconds",
+    help: "Of requests.",
+    registers,
+    enableExemplars: true,
+  });
+  latency.observe({ labels: {}, value: 0.3, exemplarLabels: { trace_id: "def" } });
+  new Gauge({ name: "temperature", help: 'With a\nline feed, "quotes" and a \\.', registers }).set(-1.5);
+  new Summary({ name: "size_bytes", help: "Of answers.", registers }).observe(2);
+}
+
+test("an application with prom-client: OpenMetrics, which is asked for first, is answered and read, exemplars too", async () => {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  fillRegistry([registry]);
+  const server = await serveTarget((request, response) => {
+    const wanted = request.headers.accept?.split(",")[0]?.split(";")[0];
+    void registry.metrics().then((text) =>
+      response.writeHead(200, { "content-type": registry.contentType }).end(
+        wanted === "application/openmetrics-text" ? text : "",
+      )
+    );
+  });
+  try {
+    const metric = testMetric();
+    const { contentType, body } = await ask(`http://${server.address}/metrics`, acceptHeader(metric));
+    assert.equal(contentType, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const { families } = readScrape(body, contentType, metric);
+    assert.deepEqual(families.map(({ family, type, samples }) => [family, type, samples.length]), [
+      ["requests", "counter", 1],
+      ["latency_seconds", "histogram", 14],
+      ["temperature", "gauge", 1],
+      ["size_bytes", "summary", 9],
+    ]);
+    assert.equal(families[2]?.help, 'With a\nline feed, "quotes" and a \\.');
+    const exemplars = families.flatMap(({ samples }) =>
+      samples.flatMap(({ name, exemplar }) => exemplar === undefined ? [] : [{ name, ...exemplar }])
+    );
+    assert.deepEqual(exemplars.map(({ name, labels, value }) => [name, labels, value]), [
+      ["requests_total", [{ name: "trace_id", value: "abc" }], 3],
+      ["latency_seconds_bucket", [{ name: "trace_id", value: "def" }], 0.3],
+    ]);
+    for (const { timestampMs } of exemplars) assert.ok(Math.abs(Number(timestampMs) - Date.now()) < 60_000);
+  } finally {
+    await server.close();
+  }
 });

@@ -54,10 +54,19 @@ same{equal="b",equals="b"} 5
 other{equal="b",equals="c",namespace=""} 6
 `;
 
+/** Every instance is asked for through one prober, as blackbox exporters are. */
+const probeRules = (prober: string): readonly Rule[] => [
+  { sourceLabels: ["__address__"], targetLabel: "__param_target" },
+  { sourceLabels: ["__param_target"], targetLabel: "instance" },
+  { targetLabel: "__metrics_path__", replacement: "/probe" },
+  { targetLabel: "__address__", replacement: prober },
+];
+
 suite("relabelling and staleness as Prometheus has them", needs("prometheus"), () => {
   let folder: string;
   let targets: Listener[];
   let fading: Listener;
+  let prober: Listener;
   let prometheus: Program;
   let system: SmallSystem;
   /** What the fading target exposes; null answers with an error. */
@@ -67,6 +76,10 @@ suite("relabelling and staleness as Prometheus has them", needs("prometheus"), (
     folder = await mkdtemp(join(tmpdir(), "bcs-metric-relabel-"));
     targets = await Promise.all(Array.from({ length: 3 }, () => serveText((request) => textOf(request))));
     fading = await serveText(() => fadingBody);
+    prober = await serveText((request) => {
+      const { pathname, searchParams } = new URL(request.url);
+      return pathname === "/probe" ? `probed ${searchParams.get("target")?.split(":")[1]}\n` : null;
+    });
     prometheus = await startPrometheus();
     system = await startSmallSystem({
       sinks: `  - {name: prometheus, type: remote_write, url: "${prometheus.url}/api/v1/write"}\n`,
@@ -77,6 +90,9 @@ suite("relabelling and staleness as Prometheus has them", needs("prometheus"), (
       await system.writeDocument(`TEST/metric/shop/${name}.yaml`, metricYaml(name, spec));
       await system.writeDocument(`TEST/application/shop/${name}.yaml`, applicationYaml(name, targets.map(portOf)));
     }
+    const probing = `  relabelings: ${JSON.stringify(probeRules(`127.0.0.1:${portOf(prober)}`))}\n`;
+    await system.writeDocument("TEST/metric/shop/probe.yaml", metricYaml("probe", probing));
+    await system.writeDocument("TEST/application/shop/probe.yaml", applicationYaml("probe", targets.map(portOf)));
     await system.writeDocument("TEST/metric/shop/fading.yaml", metricYaml("fading"));
     await system.writeDocument("TEST/application/shop/fading.yaml", applicationYaml("fading", [portOf(fading)]));
   });
@@ -84,7 +100,7 @@ suite("relabelling and staleness as Prometheus has them", needs("prometheus"), (
   after(async () => {
     await system.stop();
     await prometheus.stop();
-    for (const target of [...targets, fading]) await target.close();
+    for (const target of [...targets, fading, prober]) await target.close();
     await rm(folder, { recursive: true });
   });
 
@@ -101,6 +117,26 @@ suite("relabelling and staleness as Prometheus has them", needs("prometheus"), (
       assert.deepEqual(ours, theirs);
     });
   }
+
+  test("probes through one address are targets of their own", async () => {
+    const [theirs, ours] = await waitFor("the probes of both", 30_000, async () => {
+      const series = await instant("probed");
+      const pair = [true, false].map((direct) =>
+        series.filter(({ metric }) => (metric["job"] === "direct-probe") === direct).map(shown).toSorted()
+      );
+      return pair.every(({ length }) => length === targets.length) ? pair : null;
+    });
+    assert.deepEqual(ours, theirs);
+    const answer = await getJson(`${system.serviceUrl}/v1/targets?metric=probe`) as {
+      readonly targets: readonly { readonly address: string; readonly endpoint: string; readonly health: string }[];
+    };
+    const address = `127.0.0.1:${portOf(prober)}`;
+    const endpoints = targets.map((target) => `${address}/probe?target=127.0.0.1%3A${portOf(target)}`).toSorted();
+    assert.deepEqual(
+      answer.targets.map((target) => [target.address, target.endpoint, target.health]),
+      endpoints.map((endpoint) => [address, endpoint, "up"]),
+    );
+  });
 
   test("a vanished series is stale at once, and so is every one of a failed scrape and of a removed target", async () => {
     const present = (...names: string[]) =>
@@ -143,7 +179,17 @@ suite("relabelling and staleness as Prometheus has them", needs("prometheus"), (
       relabel_configs: targetRules.map(snakeCased),
       metric_relabel_configs: metricRules.map(snakeCased),
     }));
-    await writeFile(config, JSON.stringify({ scrape_configs: jobs }));
+    const probe = {
+      job_name: "direct-probe",
+      scrape_interval: "1s",
+      scrape_timeout: "1s",
+      static_configs: targets.map((target, index) => ({
+        targets: [`127.0.0.1:${portOf(target)}`],
+        labels: { cluster: "TEST", namespace: "shop", metric: "probe", pod: `probe-${index}` },
+      })),
+      relabel_configs: probeRules(`127.0.0.1:${portOf(prober)}`).map(snakeCased),
+    };
+    await writeFile(config, JSON.stringify({ scrape_configs: [...jobs, probe] }));
     const port = await freePort();
     const args = [
       `--config.file=${config}`,
