@@ -60,13 +60,17 @@ export function makeCollectorMetrics(
     registers,
   });
   registerReadings(registry, parts);
+  // Adding nothing costs as much as adding something.
+  const add = (to: Counter, count: number) => {
+    if (count > 0) to.inc(count);
+  };
   return {
     scraped(result) {
       scrapes.inc({ outcome: result.health });
       samples.inc(result.samples);
-      duplicates.inc(result.duplicates);
-      native.inc(result.nativeHistograms);
-      stale.inc(result.seriesStale);
+      add(duplicates, result.duplicates);
+      add(native, result.nativeHistograms);
+      add(stale, result.seriesStale);
       if (result.limit !== null) limits.inc({ metric: result.limit.metric, limit: result.limit.name });
       bodyBytes.inc(result.bodyBytes);
       duration.observe(result.durationMs / 1000);

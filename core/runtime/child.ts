@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileCacheVariable, leanEnvironment } from "./lean.ts";
 import { parentPipeVariable, runtimeCommand } from "./process.ts";
 
 export interface Child {
@@ -18,10 +20,20 @@ export interface ChildEnd {
   readonly reason: string;
 }
 
+/** Beside the packages, and trusted like them; where it cannot be written, Node does without. */
+const compileCache = fileURLToPath(new URL("../../node_modules/.cache/bcs-metric", import.meta.url));
+
+/** What keeps the memory of a child small. */
+export const childEnvironment: Readonly<Record<string, string>> = {
+  ...leanEnvironment,
+  [compileCacheVariable]: compileCache,
+};
+
 /**
  * Starts a part of the system as a child process on the runtime that runs us, its output appended to `logPath`.
  * It is in a process group of its own, so that Ctrl-C reaches only the parent, which then stops its children in
- * the right order; it ends by itself when the parent is gone. `env` is the whole of its environment.
+ * the right order; it ends by itself when the parent is gone. `env` is the whole of its environment, but for what
+ * keeps its memory small (lean.ts), which it overrules.
  */
 export function startChild(
   script: string,
@@ -35,7 +47,7 @@ export function startChild(
   const child = spawn(line.command, line.args, {
     detached: true,
     stdio: ["pipe", log, log],
-    env: { ...env, [parentPipeVariable]: "1" },
+    env: { ...childEnvironment, ...env, [parentPipeVariable]: "1" },
   });
   closeSync(log);
   const ended = endOf(child);

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startChild } from "./child.ts";
+import { leanNodeOptions } from "./lean.ts";
+import { isDeno } from "./process.ts";
 
 const processModule = fileURLToPath(new URL("./process.ts", import.meta.url));
 let folder = "";
@@ -37,6 +39,27 @@ test("a child logs to its file and ends cleanly when asked to", async () => {
   await logged(log, "up");
   assert.deepEqual(await child.stop(10_000), { code: 0, signal: null, reason: "" });
   assert.match(await readFile(log, "utf8"), /up\ndown/);
+});
+
+test("a child is started so that it takes little memory, and its environment overrules that", async () => {
+  const told = await script(
+    "told",
+    `const { MALLOC_ARENA_MAX, NODE_COMPILE_CACHE } = process.env;
+console.log(JSON.stringify([MALLOC_ARENA_MAX, NODE_COMPILE_CACHE, "Deno" in globalThis ? [] : process.execArgv]));`,
+  );
+  const run = async (name: string, env: Readonly<Record<string, string | undefined>>) => {
+    const log = join(folder, `${name}.log`);
+    const end = await startChild(told, [], log, env).ended;
+    assert.equal(end.code, 0);
+    return JSON.parse(await readFile(log, "utf8")) as [string, string, string[]];
+  };
+  const { NODE_OPTIONS: _, MALLOC_ARENA_MAX: __, NODE_COMPILE_CACHE: ___, ...rest } = process.env;
+  const [arenas, cache, options] = await run("lean", rest);
+  assert.equal(arenas, "2");
+  assert.match(cache, /node_modules/);
+  if (!isDeno) assert.deepEqual(leanNodeOptions.filter((option) => options.includes(option)), leanNodeOptions);
+  const own = await run("own", { ...rest, MALLOC_ARENA_MAX: "7", NODE_COMPILE_CACHE: join(folder, "compiled") });
+  assert.deepEqual(own.slice(0, 2), ["7", join(folder, "compiled")]);
 });
 
 test("a child that does not listen is killed after its grace", async () => {

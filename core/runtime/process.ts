@@ -1,13 +1,15 @@
 import type { Logger } from "../telemetry/log.ts";
+import { leanDenoOptions, leanNodeOptions } from "./lean.ts";
 
 /** The variable that tells a child to end when its standard input does, and so with its parent, whatever kills it. */
 export const parentPipeVariable = "BCS_METRIC_PARENT_PIPE";
 
 export const isDeno: boolean = "Deno" in globalThis;
 
-/** The command line that runs a TypeScript file of this project on the runtime that runs us now. */
+/** The command line that runs a TypeScript file of this project, with little memory, on the runtime that runs us now. */
 export function runtimeCommand(script: string, args: readonly string[]): { command: string; args: string[] } {
-  const prefix = isDeno ? ["run", "-A"] : process.execArgv;
+  const own = process.execArgv.filter((option) => !leanNodeOptions.includes(option));
+  const prefix = isDeno ? ["run", "-A", ...leanDenoOptions] : [...leanNodeOptions, ...own];
   return { command: process.execPath, args: [...prefix, script, ...args] };
 }
 
