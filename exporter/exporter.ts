@@ -46,6 +46,8 @@ export interface ExporterOptions {
   readonly security?: Security;
   /** What all collectors together may have sent without an acknowledgement. Default 64 MiB. */
   readonly ingestBytes?: number;
+  /** What the bases of coded scrapes may take, over all sessions; 256 MiB by default. */
+  readonly baseBytes?: number;
   readonly env: Env;
   readonly log: Logger;
   readonly metrics: Registry;
@@ -116,6 +118,7 @@ export async function startExporter(options: ExporterOptions): Promise<Exporter>
     access,
     tls: tls === null ? undefined : serverTls(tls.content, "frames"),
     ...(options.ingestBytes === undefined ? {} : { ingestBytes: options.ingestBytes }),
+    ...(options.baseBytes === undefined ? {} : { baseBytes: options.baseBytes }),
   });
   started.defer(() => ingest.stop());
   if (tls !== null) started.defer(renewWith(tls, ingest, http, metrics, env.clock));

@@ -44,6 +44,7 @@ async function run({ values, config, configPath }: ReadOptions<Options>, stop: A
     ...addresses,
     security,
     ingestBytes: values.ingestMemory,
+    baseBytes: values.baseMemory,
     sinks,
     routes,
     retention: { bytes: values.retentionBytes, ageMs: values.retentionAge * 1000 },

@@ -4,7 +4,7 @@ import { nameProblem } from "../core/config/names.ts";
 import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
 import type { CommandDefinition, OptionDefinitions } from "../core/options.ts";
 import { retentionDefault } from "./delivery/retention.ts";
-import { ingestBytesDefault } from "./ingest/limits.ts";
+import { baseBytesDefault, ingestBytesDefault } from "./ingest/limits.ts";
 
 const switchSchema = z.union([z.boolean(), z.stringbool()], { error: "must be true or false" }).default(false);
 
@@ -49,6 +49,11 @@ const options = {
     value: "BYTES",
     help: "what all collectors together may have sent without an acknowledgement",
     schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(64 * 1024).default(ingestBytesDefault),
+  },
+  baseMemory: {
+    value: "BYTES",
+    help: "memory for what coded scrapes refer to, over all sessions; those without room send theirs uncoded",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(0).default(baseBytesDefault),
   },
   tlsCert: pemOption("certificate of both ports, followed by those between it and its CA; read anew when it changes"),
   tlsKey: pemOption("the certificate's key"),

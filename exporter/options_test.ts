@@ -21,6 +21,7 @@ test("only the data folder has to be given", async () => {
     store: undefined,
     cluster: "",
     ingestMemory: 64 * 1024 * 1024,
+    baseMemory: 256 * 1024 * 1024,
     tlsCert: undefined,
     tlsKey: undefined,
     tlsClientCa: undefined,

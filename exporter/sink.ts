@@ -43,7 +43,10 @@ export interface ResolvedScrape extends Sourced {
   /** The layout's blocks, in order; their series are those of `values`. */
   readonly blocks: readonly Block[];
   readonly timestampMs: number;
-  /** NaN payloads (the staleness marker) are kept: copy the bits, not the numbers. */
+  /**
+   * NaN payloads (the staleness marker) are kept: copy the bits, not the numbers. They are a part of a larger buffer,
+   * which is used again once `deliver` has settled.
+   */
   readonly values: Float64Array<ArrayBuffer>;
   /** NaN where a sample has no explicit time; null when none has. */
   readonly sampleTimesMs: Float64Array<ArrayBuffer> | null;

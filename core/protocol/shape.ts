@@ -130,9 +130,44 @@ export function decodeShape(body: Uint8Array): Shape {
   const id = readContentId(reader);
   const shape = readContent(kind, id, reader);
   reader.end();
-  const found = contentId(kind, body.subarray(1 + contentIdBytes));
-  if (found !== id) throw new MalformedError(`Cannot take ${shape.kind} "${id}": its content has id ${found}`);
+  checkId(shape.kind, id, body);
   return shape;
+}
+
+/** A block without its series. */
+export interface BlockSummary extends FamilyMetadata {
+  readonly kind: "block";
+  readonly id: ContentId;
+  readonly seriesCount: number;
+}
+
+/**
+ * Checks a body as {@link decodeShape} does; of a block the series are not made. They would be thousands of objects, of
+ * which whoever keeps the body has no need now.
+ * @throws MalformedError when it has another form, or its id is not that of its content.
+ */
+export function checkShape(body: Uint8Array): BlockSummary | Layout | Target {
+  if (body[0] !== kindCodes.block) return decodeShape(body) as Layout | Target;
+  const reader = new ByteReader(body);
+  reader.u8();
+  const id = readContentId(reader);
+  const metadata = { family: reader.text(), type: reader.text(), help: reader.text(), unit: reader.text() };
+  const seriesCount = reader.count(2);
+  for (let index = 0; index < seriesCount; index++) {
+    reader.skipText();
+    for (let labels = reader.count(2); labels > 0; labels--) {
+      reader.skipText();
+      reader.skipText();
+    }
+  }
+  reader.end();
+  checkId("block", id, body);
+  return { kind: "block", id, ...metadata, seriesCount };
+}
+
+function checkId(kind: string, id: ContentId, body: Uint8Array): void {
+  const found = contentId(body[0] ?? 0, body.subarray(1 + contentIdBytes));
+  if (found !== id) throw new MalformedError(`Cannot take ${kind} "${id}": its content has id ${found}`);
 }
 
 /**

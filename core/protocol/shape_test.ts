@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ByteWriter, MalformedError } from "./bytes.ts";
-import { decodeShape, encodeBlock, encodeLayout, encodeTarget, type Label } from "./shape.ts";
+import { checkShape, decodeShape, encodeBlock, encodeLayout, encodeTarget, type Label } from "./shape.ts";
 
 const text = fc.string({ unit: "grapheme", maxLength: 12 });
 const plain = { noNullPrototype: true };
@@ -60,4 +60,30 @@ test("a shape that is cut anywhere, or goes on, is malformed", () => {
 test("a forged count allocates nothing", () => {
   const body = new ByteWriter().u8(2).raw(new Uint8Array(16)).varint(2 ** 40).finish();
   assert.throws(() => decodeShape(body), /Cannot read 1099511627776 items/);
+});
+
+test("checking a body tells what decoding it does, whatever was changed in it", () => {
+  const outcome = (act: () => unknown) => {
+    try {
+      return act();
+    } catch (error) {
+      assert.ok(error instanceof MalformedError);
+      return error.message.replace(/ at byte \d+/, "");
+    }
+  };
+  const change = fc.option(fc.tuple(fc.nat(), fc.nat(255)), { nil: null });
+  fc.assert(fc.property(metadata, series, change, (family, list, changed) => {
+    const { body } = encodeBlock(family, list);
+    if (changed !== null) body[1 + changed[0] % (body.length - 1)] = changed[1];
+    const decoded = outcome(() => {
+      const shape = decodeShape(body);
+      assert.ok(shape.kind === "block");
+      const { series: found, ...others } = shape;
+      return { ...others, seriesCount: found.length };
+    });
+    assert.deepEqual(outcome(() => checkShape(body)), decoded);
+  }));
+  for (const { shape, body } of [encodeTarget(1, [{ name: "a", value: "b" }]), encodeLayout(["00".repeat(16)])]) {
+    assert.deepEqual(checkShape(body), shape);
+  }
 });

@@ -1,3 +1,4 @@
+import type { AllocateValues } from "../../core/protocol/bytes.ts";
 import { newSettled, newTally, type Settled, type Tally } from "../ledger/books.ts";
 import { contentOf, type Loss, type LostEntry } from "../ledger/loss.ts";
 import type { OriginProgress } from "../ledger/progress.ts";
@@ -33,12 +34,14 @@ export interface ChunkContext {
   readonly shapes: Pick<ShapeTable, "get">;
   readonly router: Router;
   readonly batchSamplesMax: number;
+  /** Where the values go. Default: arrays of their own. */
+  readonly allocate?: AllocateValues;
 }
 
 /** `defects` are texts for the log, one for each thing that should not be. */
 export function makeChunk(found: WalChunk, context: ChunkContext): { chunk: Chunk; defects: readonly string[] } {
   const { from, shapes, router, batchSamplesMax } = context;
-  const { scrapes, opaque, declared, unresolved, defects } = resolveRecords(found.records, shapes);
+  const { scrapes, opaque, declared, unresolved, defects } = resolveRecords(found.records, shapes, context.allocate);
   const routed = route(scrapes, opaque, router);
   const { settled } = routed;
   const losses: Loss[] = [];

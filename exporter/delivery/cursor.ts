@@ -32,7 +32,7 @@ import type { CursorContext, CursorEffect, CursorEvent, CursorState } from "./cu
 import { isBefore } from "./position.ts";
 
 const saveIntervalMs = 1000;
-const gatherMs = 100;
+const gatherMs = 200;
 /** A rejected batch is cut in halves at most so often: at most 2^10 pieces, and fewer than 2^11 deliveries. */
 const halvingsMax = 10;
 

@@ -101,7 +101,7 @@ test("something new is waited for, and a little longer for more of it", () => {
   const cursor = cursorOf();
   cursor.send({ type: "start" });
   assert.equal(typesOf(cursor.send({ type: "read", chunk: null })), "awaitChange");
-  assert.deepEqual(cursor.send({ type: "changed" }), [{ type: "wait", delayMs: 100 }]);
+  assert.deepEqual(cursor.send({ type: "changed" }), [{ type: "wait", delayMs: 200 }]);
   assert.equal(typesOf(cursor.send({ type: "waited" })), "read");
 });
 

@@ -1,10 +1,11 @@
 import { messageOf } from "../../core/errors.ts";
-import { MalformedError } from "../../core/protocol/bytes.ts";
+import { type AllocateValues, MalformedError } from "../../core/protocol/bytes.ts";
 import { decodeScrapes, type Scrape } from "../../core/protocol/scrapes.ts";
 import type { Block, ContentId, Layout, Shape, Target } from "../../core/protocol/shape.ts";
 import type { LostEntry } from "../ledger/loss.ts";
 import type { OpaqueRecord, ResolvedScrape } from "../sink.ts";
 import { entryCount } from "../wal/entries.ts";
+import { seriesCountOf } from "../wal/stored_block.ts";
 import type { LostRecord, OpaqueWalRecord, ScrapesRecord, ShapeTable, WalRecord } from "../wal/wal.ts";
 
 /** What the records of the WAL mean to a sink. */
@@ -27,16 +28,21 @@ interface Resolving {
 
 /**
  * Decodes records and looks up the shapes that they refer to. Bodies of opaque records are handed on as views.
- * What cannot be resolved is left out and told in `unresolved` and `defects`.
+ * What cannot be resolved is left out and told in `unresolved` and `defects`. The arrays of the values come from
+ * `allocate`, and are valid as long as what that gives.
  */
-export function resolveRecords(records: readonly WalRecord[], shapes: Pick<ShapeTable, "get">): Resolved {
+export function resolveRecords(
+  records: readonly WalRecord[],
+  shapes: Pick<ShapeTable, "get">,
+  allocate?: AllocateValues,
+): Resolved {
   const resolving: Resolving = { scrapes: [], unresolved: [], defects: [] };
   const opaque: OpaqueRecord[] = [];
   const declared: LostRecord[] = [];
   for (const record of records) {
     switch (record.kind) {
       case "scrapes":
-        resolveBody(record, shapes, resolving);
+        resolveBody(record, shapes, resolving, allocate);
         break;
       case "opaque":
         opaque.push(resolveOpaque(record));
@@ -49,12 +55,17 @@ export function resolveRecords(records: readonly WalRecord[], shapes: Pick<Shape
   return { ...resolving, opaque, declared };
 }
 
-function resolveBody(record: ScrapesRecord, shapes: Pick<ShapeTable, "get">, resolving: Resolving): void {
+function resolveBody(
+  record: ScrapesRecord,
+  shapes: Pick<ShapeTable, "get">,
+  resolving: Resolving,
+  allocate: AllocateValues | undefined,
+): void {
   const { scrapes, unresolved, defects } = resolving;
   const { origin, sequence } = record;
   const where = `record ${sequence} of ${origin.namespace}/${origin.name}`;
   try {
-    for (const scrape of decodeScrapes(record.body)) {
+    for (const scrape of decodeScrapes(record.body, allocate)) {
       const resolved = resolveScrape(scrape, shapes, record);
       if (typeof resolved !== "string") {
         scrapes.push(resolved);
@@ -82,19 +93,37 @@ function resolveScrape(
   if (!isKind(target, "target")) return missing("target", scrape.targetId);
   const layout = shapes.get(scrape.layoutId);
   if (!isKind(layout, "layout")) return missing("layout", scrape.layoutId);
+  const found = blocksOf(layout, shapes);
+  if (typeof found === "string") return found;
+  const { blocks, seriesCount } = found;
+  const { timestampMs, values, sampleTimesMs } = scrape;
+  if (seriesCount !== values.length) {
+    return `${values.length} values for ${seriesCount} series of layout "${layout.id}"`;
+  }
+  return { target, layout, blocks, timestampMs, values, sampleTimesMs, origin, sequence };
+}
+
+interface LayoutBlocks {
+  readonly blocks: readonly Block[];
+  readonly seriesCount: number;
+}
+
+/** A layout's content never changes: its blocks are looked up once. */
+const layoutBlocks = new WeakMap<Layout, LayoutBlocks>();
+
+function blocksOf(layout: Layout, shapes: Pick<ShapeTable, "get">): LayoutBlocks | string {
+  const known = layoutBlocks.get(layout);
+  if (known !== undefined) return known;
   const blocks: Block[] = [];
   let seriesCount = 0;
   for (const id of layout.blocks) {
     const block = shapes.get(id);
     if (!isKind(block, "block")) return missing("block", id);
     blocks.push(block);
-    seriesCount += block.series.length;
+    seriesCount += seriesCountOf(block);
   }
-  const { timestampMs, values, sampleTimesMs } = scrape;
-  if (seriesCount !== values.length) {
-    return `${values.length} values for ${seriesCount} series of layout "${layout.id}"`;
-  }
-  return { target, layout, blocks, timestampMs, values, sampleTimesMs, origin, sequence };
+  layoutBlocks.set(layout, { blocks, seriesCount });
+  return { blocks, seriesCount };
 }
 
 function isKind<K extends Shape["kind"]>(shape: Shape | undefined, kind: K): shape is ShapeOfKind[K] {

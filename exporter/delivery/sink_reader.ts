@@ -4,6 +4,7 @@ import type { Sink } from "../sink.ts";
 import type { Wal, WalChunk, WalPosition, WalReader, WalRecord } from "../wal/wal.ts";
 import { type Chunk, makeChunk } from "./chunk.ts";
 import { LagEstimate } from "./lag.ts";
+import { ValueArena } from "./value_arena.ts";
 
 const readBytes = 1024 * 1024;
 export const batchSamplesMaxDefault = 50_000;
@@ -23,6 +24,7 @@ export interface SinkReaderOptions {
 export class SinkReader {
   readonly #options: SinkReaderOptions;
   readonly #lag = new LagEstimate();
+  readonly #values = new ValueArena();
   #reader: WalReader | null = null;
   #chunkBytes = 0;
   #atEnd = false;
@@ -62,7 +64,10 @@ export class SinkReader {
   #resolve(found: WalChunk, from: WalPosition): Chunk {
     const { sink, wal, router, log } = this.#options;
     const batchSamplesMax = sink.batchSamplesMax ?? batchSamplesMaxDefault;
-    const { chunk, defects } = makeChunk(found, { from, shapes: wal.shapes, router, batchSamplesMax });
+    // Those of the last chunk are settled.
+    this.#values.clear();
+    const allocate = this.#values.take;
+    const { chunk, defects } = makeChunk(found, { from, shapes: wal.shapes, router, batchSamplesMax, allocate });
     if (defects.length > 0) {
       log.error({ sink: sink.name, count: defects.length, first: defects[0] }, "records cannot be resolved; left out");
     }

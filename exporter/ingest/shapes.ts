@@ -2,6 +2,7 @@ import { MalformedError } from "../../core/protocol/bytes.ts";
 import { FrameType } from "../../core/protocol/frame.ts";
 import type { ScrapeSummary } from "../../core/protocol/scrapes.ts";
 import { type ContentId, contentIdBytes, type Layout } from "../../core/protocol/shape.ts";
+import { seriesCountOf } from "../wal/stored_block.ts";
 import type { ShapeTable } from "../wal/wal.ts";
 import { unknownIdsMax, unusedShapeBytesMax, unusedShapesMax } from "./limits.ts";
 import { ProtocolError, type SessionState } from "./session_state.ts";
@@ -90,7 +91,7 @@ function countSeries(layoutId: ContentId, shapes: ShapeTable): number {
   for (const blockId of layout.blocks) {
     const block = shapes.get(blockId);
     if (block?.kind !== "block") throw new Error(`Block "${blockId}" is known`);
-    count += block.series.length;
+    count += seriesCountOf(block);
   }
   seriesCounts.set(layout, count);
   return count;

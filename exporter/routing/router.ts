@@ -8,6 +8,7 @@ import {
   type Target,
 } from "../../core/protocol/shape.ts";
 import type { OpaqueRecord, ResolvedScrape } from "../sink.ts";
+import { seriesCountOf } from "../wal/stored_block.ts";
 import type { Route } from "./routes.ts";
 
 /** What of the log is for one sink. */
@@ -111,7 +112,7 @@ function planOf(blocks: readonly Block[], wanted: (series: Series) => boolean): 
       return keep;
     });
     count += series.length;
-    if (series.length === block.series.length) kept.push(block);
+    if (series.length === seriesCountOf(block)) kept.push(block);
     else if (series.length > 0) kept.push(encodeBlock(block, series).shape);
   }
   if (count === 0) return "nothing";

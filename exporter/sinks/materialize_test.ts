@@ -22,6 +22,20 @@ test("an empty label of the series removes the target's, and empty labels are dr
   assert.equal(materialized("up", { job: "", empty: "" }, { job: "shop", none: "" }), "__name__=up");
 });
 
+test("labels are what a map of names gives, the series' last", () => {
+  const name = fc.constantFrom("__name__", "a", "b", "c", "d", "\uff21", "\u{1f600}");
+  const label = fc.record({ name, value: fc.constantFrom("", "x", "y") }, { noNullPrototype: true });
+  const labels = fc.array(label, { maxLength: 7 });
+  fc.assert(fc.property(fc.constantFrom("", "up"), labels, labels, (metric, series, target) => {
+    const values = new Map(
+      [...target, ...series, { name: "__name__", value: metric }].map((one) => [one.name, one.value]),
+    );
+    const want = [...values].filter(([, value]) => value !== "").toSorted(([a], [b]) => compareUtf8(a, b));
+    const got = materializeLabels({ name: metric, labels: series }, { labels: target });
+    assert.deepEqual(got.map((one) => [one.name, one.value]), want);
+  }));
+});
+
 test("names are ordered as their UTF-8 bytes", () => {
   const character = fc.constantFrom("a", "b", "_", "\u00e9", "\ud7ff", "\ue000", "\uff21", "\u{10000}", "\u{1f600}");
   const name = fc.string({ unit: character, maxLength: 4 });

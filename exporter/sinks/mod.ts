@@ -28,7 +28,7 @@ export async function readSinks(config: unknown, configPath: string, deps: SinkD
   const drafts: SinkDraft[] = [];
   for (const [index, one] of listed.entries()) {
     try {
-      const next = readDraft(one, context);
+      const next = await readDraft(one, context);
       checkDistinct(next, drafts);
       drafts.push(next);
     } catch (error) {
@@ -55,7 +55,7 @@ async function createAll(
   return sinks;
 }
 
-function readDraft(config: unknown, context: SinkContext): SinkDraft {
+async function readDraft(config: unknown, context: SinkContext): Promise<SinkDraft> {
   const { name, type } = sinkHead.parse(config);
   const problem = nameProblem(name);
   if (problem !== null) throw new RangeError(`name ${problem}`);
@@ -63,7 +63,7 @@ function readDraft(config: unknown, context: SinkContext): SinkDraft {
   if (read === undefined) {
     throw new RangeError(`unknown type "${type}"; known are ${Object.keys(sinkTypes).join(", ")}`);
   }
-  return read(config, context);
+  return await read(config, context);
 }
 
 /** Names that differ only in case are one file on some file systems. */

@@ -1,20 +1,8 @@
-import { resolve } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Env } from "../../core/runtime/env.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
 import type { Sink } from "../sink.ts";
-import { bkdataType } from "./bkdata/sink.ts";
-import { bkmonitorType } from "./bkmonitor/sink.ts";
-import { createFileSink, filesMaxDefault, rotateBytesDefault } from "./file_sink.ts";
-import { openHttpClient, type Variables } from "./http/mod.ts";
-import { moduleType } from "./module/sink.ts";
-import { natsType } from "./nats/sink.ts";
-import { otlpSchema } from "./otlp/options.ts";
-import { createOtlpSink } from "./otlp/sink.ts";
-import { pullType } from "./pull/sink.ts";
-import { remoteWriteSchema } from "./remote_write/options.ts";
-import { createRemoteWriteSink } from "./remote_write/sink.ts";
-import { stdoutType } from "./stdout/sink.ts";
+import type { Variables } from "./http/mod.ts";
 
 export interface SinkDeps {
   readonly env: Pick<Env, "clock" | "fs" | "net">;
@@ -39,46 +27,6 @@ export interface SinkType<Options> {
   create(options: Options, context: SinkContext): Sink | Promise<Sink>;
 }
 
-const fileSchema = z.strictObject({
-  name: z.string(),
-  type: z.literal("file"),
-  path: z.string().min(1).optional(),
-  rotateBytes: z.int().min(1024).default(rotateBytesDefault),
-  filesMax: z.int().min(1).default(filesMaxDefault),
-});
-
-const fileType: SinkType<z.output<typeof fileSchema>> = {
-  schema: fileSchema,
-  place: fileDirectory,
-  create(options, context) {
-    const { name, rotateBytes, filesMax } = options;
-    const directory = fileDirectory(options, context);
-    return createFileSink({ name, directory, rotateBytes, filesMax, fs: context.env.fs });
-  },
-};
-
-const remoteWriteType: SinkType<z.output<typeof remoteWriteSchema>> = {
-  schema: remoteWriteSchema,
-  place: () => null,
-  async create(options, context) {
-    const { name, protocol, samplesMax } = options;
-    const { env: { clock }, log } = context;
-    const client = await openHttpClient(options, context);
-    return createRemoteWriteSink({ name, client, protocol, samplesMax, clock, log });
-  },
-};
-
-const otlpType: SinkType<z.output<typeof otlpSchema>> = {
-  schema: otlpSchema,
-  place: () => null,
-  async create(options, context) {
-    const { name, compression, samplesMax, resourceLabels } = options;
-    const { env: { clock }, log } = context;
-    const client = await openHttpClient(options, context);
-    return createOtlpSink({ name, client, compression, samplesMax, resourceLabels, clock, log });
-  },
-};
-
 /** What is known of a configured sink before it is made. */
 export interface SinkDraft {
   readonly name: string;
@@ -86,17 +34,21 @@ export interface SinkDraft {
   create(): Sink | Promise<Sink>;
 }
 
-/** The kinds of sink that a configuration can name. Each throws ZodError for wrong options. */
-export const sinkTypes: Readonly<Record<string, (config: unknown, context: SinkContext) => SinkDraft>> = {
-  file: (config, context) => draft(fileType, config, context),
-  otlp: (config, context) => draft(otlpType, config, context),
-  remote_write: (config, context) => draft(remoteWriteType, config, context),
-  bkdata: (config, context) => draft(bkdataType, config, context),
-  bkmonitor: (config, context) => draft(bkmonitorType, config, context),
-  module: (config, context) => draft(moduleType, config, context),
-  nats: (config, context) => draft(natsType, config, context),
-  pull: (config, context) => draft(pullType, config, context),
-  stdout: (config, context) => draft(stdoutType, config, context),
+/**
+ * The kinds of sink that a configuration can name. Each rejects with ZodError for wrong options. The code of a kind is
+ * loaded when it is named: none of the others takes memory.
+ */
+export const sinkTypes: Readonly<Record<string, (config: unknown, context: SinkContext) => Promise<SinkDraft>>> = {
+  file: async (config, context) => draft((await import("./file_type.ts")).fileType, config, context),
+  otlp: async (config, context) => draft((await import("./otlp/type.ts")).otlpType, config, context),
+  remote_write: async (config, context) =>
+    draft((await import("./remote_write/type.ts")).remoteWriteType, config, context),
+  bkdata: async (config, context) => draft((await import("./bkdata/sink.ts")).bkdataType, config, context),
+  bkmonitor: async (config, context) => draft((await import("./bkmonitor/sink.ts")).bkmonitorType, config, context),
+  module: async (config, context) => draft((await import("./module/sink.ts")).moduleType, config, context),
+  nats: async (config, context) => draft((await import("./nats/sink.ts")).natsType, config, context),
+  pull: async (config, context) => draft((await import("./pull/sink.ts")).pullType, config, context),
+  stdout: async (config, context) => draft((await import("./stdout/sink.ts")).stdoutType, config, context),
 };
 
 function draft<Options extends { name: string }>(
@@ -106,9 +58,4 @@ function draft<Options extends { name: string }>(
 ): SinkDraft {
   const options = type.schema.parse(config);
   return { name: options.name, place: type.place(options, context), create: () => type.create(options, context) };
-}
-
-function fileDirectory(options: { readonly path?: string | undefined }, context: SinkContext): string {
-  if (options.path === undefined) return resolve(context.dataDir, "export");
-  return resolve(context.configDir, options.path);
 }

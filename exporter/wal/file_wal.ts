@@ -5,21 +5,14 @@ import type { Logger } from "../../core/telemetry/log.ts";
 import { claimDirectory } from "./directory.ts";
 import type { DamagedStretch } from "./entries.ts";
 import { segmentFileName } from "./format.ts";
-import {
-  isAccepting,
-  type LogEffect,
-  type LogState,
-  oldestPosition,
-  type Operation,
-  pendingBytes,
-  startLog,
-  step,
-} from "./log_state.ts";
+import type { LogEffect, Operation } from "./log_events.ts";
+import { isAccepting, type LogState, oldestPosition, pendingBytes, startLog, step } from "./log_state.ts";
 import { type ReadableLog, SegmentsReader } from "./reader.ts";
 import { logDamage, recoverLog, type Recovery } from "./recovery.ts";
 import { ReserveFile } from "./reserve_file.ts";
 import { type Segment, walSegmentOf } from "./segment.ts";
 import { HeldShapes } from "./shape_table.ts";
+import type { Tail } from "./tail.ts";
 import {
   type Origin,
   type Wal,
@@ -41,8 +34,12 @@ export interface WalOptions {
   readonly segmentBytes?: number;
   /** How long records gather before they are written and fsynced together; 0 does not wait. Default: 5 ms. */
   readonly coalesceMs?: number;
+  /** The shortest time between two groups while there is little to write. Default: 100 ms. */
+  readonly paceMs?: number;
   /** Queued bytes from which `accepting()` is false. Default: 32 MiB. */
   readonly pendingBytesMax?: number;
+  /** Memory for the newest groups, which sinks that keep up get without a read from the disk. Default: 4 MiB. */
+  readonly tailBytes?: number;
   /** Bytes of the disk kept for cursors and declared losses when it is full; 0 keeps none. Default: 1 MiB. */
   readonly reserveBytes?: number;
   /** Bytes of shapes kept in memory although no segment holds them (any more). Default: 64 MiB. */
@@ -103,13 +100,13 @@ class FileWal implements Wal, ReadableLog {
   #damagedEntries: number;
 
   constructor(options: WalOptions, recovery: Recovery, unlock: () => Promise<void>) {
-    const { segmentBytes = 64 * mebibyte, coalesceMs = 5, pendingBytesMax = 32 * mebibyte } = options;
-    const { reserveBytes = mebibyte } = options;
+    const { segmentBytes = 64 * mebibyte, coalesceMs = 5, paceMs = 100, pendingBytesMax = 32 * mebibyte } = options;
+    const { reserveBytes = mebibyte, tailBytes = 4 * mebibyte } = options;
     this.log = options.log;
     this.shapes = recovery.shapes;
     this.#options = options;
     this.#recovery = recovery;
-    this.#state = startLog(recovery, { segmentBytes, coalesceMs, pendingBytesMax, reserveBytes });
+    this.#state = startLog(recovery, { segmentBytes, coalesceMs, paceMs, pendingBytesMax, reserveBytes, tailBytes });
     this.#reserve = new ReserveFile(options.dir, options.env.fs, reserveBytes);
     this.#unlock = unlock;
     this.#corruptRecords = recovery.corruptRecords;
@@ -126,6 +123,10 @@ class FileWal implements Wal, ReadableLog {
 
   get oldest(): WalPosition {
     return oldestPosition(this.#state);
+  }
+
+  get tail(): Tail {
+    return this.#state.tail;
   }
 
   append(record: WalRecord): number {

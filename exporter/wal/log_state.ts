@@ -12,62 +12,26 @@
  */
 
 import { errorCode, messageOf } from "../../core/errors.ts";
-import { ByteWriter } from "../../core/protocol/bytes.ts";
+import type { ByteWriter } from "../../core/protocol/bytes.ts";
 import { frameBodyBytesMax } from "../../core/protocol/frame.ts";
 import { segmentHeaderBytes } from "./format.ts";
+import type { LogEffect, LogEvent, LogLimits, LogStart, Operation } from "./log_events.ts";
 import type { ResumePoint } from "./payloads.ts";
 import { originKey, ResumePoints } from "./resume_points.ts";
 import type { Segment } from "./segment.ts";
 import { checkRecord, SegmentEncoder } from "./segment_encoder.ts";
 import type { HeldShapes } from "./shape_table.ts";
+import { Tail } from "./tail.ts";
 import { WalClosedError, type WalPosition, type WalRecord } from "./wal.ts";
 
 /** A write that found the disk full is tried again after this time. */
 export const diskFullRetryMs = 1000;
 
+/** A group with so many bytes is worth its fsync. */
+const pacedBytesMax = 1024 * 1024;
+
 /** A segment ends when it is this many times as large as the data for which it is meant, because of its shapes. */
 const segmentBytesFactor = 4;
-
-export interface LogLimits {
-  /** Bytes of data records after which a segment ends. */
-  readonly segmentBytes: number;
-  /** How long a group gathers before it is written; 0 writes at once what is there. */
-  readonly coalesceMs: number;
-  /** Queued bytes from which the log asks its callers to pause. */
-  readonly pendingBytesMax: number;
-  /** Bytes of the disk that are kept free for others than the log; see reserve_file.ts. 0 keeps none. */
-  readonly reserveBytes: number;
-}
-
-export type Operation = "wait" | "reserve" | "open" | "write" | "sync" | "sync dir" | "cut" | "release";
-
-export type LogEvent =
-  | { readonly kind: "append"; readonly record: WalRecord; readonly wallMs: number }
-  /** The operation that the last effects asked for has succeeded. */
-  | { readonly kind: "done"; readonly operation: Operation }
-  | { readonly kind: "failed"; readonly operation: Operation; readonly error: unknown }
-  /** All sinks are in segment `segment` or later. */
-  | { readonly kind: "trim"; readonly segment: number }
-  | { readonly kind: "close" };
-
-/** What the shell has to do, in order. The first eight report back with an event, and come one at a time. */
-export type LogEffect =
-  | { readonly kind: "wait"; readonly delayMs: number }
-  | { readonly kind: "reserve" }
-  | { readonly kind: "open"; readonly segment: number }
-  | { readonly kind: "write"; readonly bytes: Uint8Array; readonly offset: number }
-  | { readonly kind: "sync" }
-  | { readonly kind: "sync dir" }
-  | { readonly kind: "cut"; readonly bytes: number }
-  | { readonly kind: "release" }
-  | { readonly kind: "cancel wait" }
-  | { readonly kind: "durable"; readonly index: number }
-  | { readonly kind: "remove"; readonly segments: readonly Segment[] }
-  | { readonly kind: "disk full"; readonly failure: string }
-  | { readonly kind: "disk has room" }
-  /** What lies behind `durableBytes` of the open segment must not be found by the next start. */
-  | { readonly kind: "failed"; readonly reason: string; readonly durableBytes: number }
-  | { readonly kind: "closed" };
 
 /** Records that are written and fsynced together, all in one segment. */
 interface Group {
@@ -76,6 +40,7 @@ interface Group {
   readonly begins: boolean;
   readonly bytes: ByteWriter;
   readonly sinceMs: number;
+  isUrgent: boolean;
   lastIndex: number;
   /** Entries before its end, and when its newest record came. */
   endEntry: number;
@@ -98,8 +63,13 @@ export interface LogState {
   readonly appendedPoints: ResumePoints;
   readonly durablePoints: ResumePoints;
   readonly queue: Group[];
+  readonly tail: Tail;
   /** The group that is being written. */
   writing: Group | null;
+  /** When the last one was taken from the queue. */
+  begunMs: number;
+  /** When the wait that is under way ends. */
+  waitEndMs: number;
   operation: Operation | null;
   /** The file of the segment that is being written exists. */
   opened: boolean;
@@ -110,16 +80,6 @@ export interface LogState {
   closing: boolean;
   /** Why the log takes nothing any more, or null. */
   failure: string | null;
-}
-
-/** What recovery found, as the log's beginning. */
-export interface LogStart {
-  readonly shapes: HeldShapes;
-  readonly segments: Segment[];
-  readonly nextSegment: number;
-  /** Entries before the next record. */
-  readonly entries: number;
-  readonly points: readonly ResumePoint[];
 }
 
 export function startLog(start: LogStart, limits: LogLimits): LogState {
@@ -138,7 +98,10 @@ export function startLog(start: LogStart, limits: LogLimits): LogState {
     appendedPoints,
     durablePoints,
     queue: [],
+    tail: new Tail(limits.tailBytes),
     writing: null,
+    begunMs: -Infinity,
+    waitEndMs: 0,
     operation: null,
     opened: false,
     reserved: limits.reserveBytes === 0,
@@ -199,7 +162,10 @@ function append(state: LogState, record: WalRecord, wallMs: number, nowMs: numbe
   group.lastIndex = ++state.lastIndex;
   group.endEntry = group.encoder.entry;
   group.newestMs = wallMs;
-  if (record.origin !== null) {
+  if (record.origin === null) {
+    // Its sender gets no acknowledgement later, but an answer now.
+    group.isUrgent = true;
+  } else {
     const { origin } = record;
     const sequence = record.kind === "lost" ? record.lost.lastSequence : record.sequence;
     state.appendedPoints.raise(origin, sequence, wallMs);
@@ -207,7 +173,23 @@ function append(state: LogState, record: WalRecord, wallMs: number, nowMs: numbe
     const before = group.points.get(key)?.sequence ?? 0;
     group.points.set(key, { origin, sequence: Math.max(before, sequence), seenMs: wallMs });
   }
-  return state.operation === null ? next(state, nowMs) : [];
+  return state.operation === null ? next(state, nowMs) : hurry(state, nowMs);
+}
+
+/** Ends the wait for more when the group is due earlier now. */
+function hurry(state: LogState, nowMs: number): LogEffect[] {
+  const group = state.queue[0];
+  if (state.operation !== "wait" || state.diskFull || group === undefined) return [];
+  if (dueMs(state, group) >= state.waitEndMs) return [];
+  state.operation = null;
+  return [{ kind: "cancel wait" }, ...next(state, nowMs)];
+}
+
+/** When a group is written at the latest, if nothing else is. */
+function dueMs({ limits, begunMs, queue }: LogState, { sinceMs, isUrgent, bytes }: Group): number {
+  const coalescedMs = sinceMs + limits.coalesceMs;
+  const isHeldBack = !isUrgent && bytes.length < pacedBytesMax && queue.length === 1;
+  return isHeldBack ? Math.max(coalescedMs, begunMs + limits.paceMs) : coalescedMs;
 }
 
 /** The group that takes the next record; a full segment is ended and a new one begun. */
@@ -232,12 +214,13 @@ function isFull(encoder: SegmentEncoder, limits: LogLimits): boolean {
 }
 
 function addGroup(state: LogState, encoder: SegmentEncoder, begins: boolean, nowMs: number): Group {
-  const bytes = new ByteWriter(16 * 1024);
+  const bytes = state.tail.takeWriter();
   const group: Group = {
     encoder,
     begins,
     bytes,
     sinceMs: nowMs,
+    isUrgent: false,
     lastIndex: state.lastIndex,
     endEntry: encoder.entry,
     newestMs: 0,
@@ -264,9 +247,11 @@ function next(state: LogState, nowMs: number): LogEffect[] {
   if (state.writing === null) {
     const group = state.queue[0];
     if (group === undefined) return state.closing ? [{ kind: "closed" }] : [];
-    const delayMs = group.sinceMs + state.limits.coalesceMs - nowMs;
+    state.waitEndMs = dueMs(state, group);
+    const delayMs = state.waitEndMs - nowMs;
     if (delayMs > 0 && !state.closing) return begin(state, { kind: "wait", delayMs });
     state.queue.shift();
+    state.begunMs = nowMs;
     group.encoder.endGroup(group.bytes);
     state.writing = group;
     if (group.begins) state.opened = false;
@@ -314,7 +299,9 @@ function settle(state: LogState, nowMs: number): LogEffect[] {
   const group = state.writing;
   if (group === null) throw new Error("Cannot settle WAL group: none is being written");
   const { segment } = group.encoder;
+  const offset = segment.bytes;
   segment.bytes += group.bytes.length;
+  state.tail.add(segment.number, offset, group.bytes);
   segment.endEntry = group.endEntry;
   segment.newestAppendedMs = group.newestMs;
   state.entries = group.endEntry;

@@ -1,23 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { segmentHeaderBytes } from "./format.ts";
-import {
-  diskFullRetryMs,
-  isAccepting,
-  type LogEffect,
-  type LogEvent,
-  type LogLimits,
-  type LogState,
-  pendingBytes,
-  startLog,
-  step,
-} from "./log_state.ts";
+import type { LogEffect, LogEvent, LogLimits } from "./log_events.ts";
+import { diskFullRetryMs, isAccepting, type LogState, pendingBytes, startLog, step } from "./log_state.ts";
 import { newSegment } from "./segment.ts";
 import { HeldShapes } from "./shape_table.ts";
 import { UnknownShapesError, WalClosedError } from "./wal.ts";
 import { opaque, origin, scrapes, shapesOf, startMs } from "./wal_testing.ts";
 
-const limits: LogLimits = { segmentBytes: 1000, coalesceMs: 0, pendingBytesMax: 10_000, reserveBytes: 0 };
+const limits: LogLimits = {
+  segmentBytes: 1000,
+  coalesceMs: 0,
+  paceMs: 0,
+  pendingBytesMax: 10_000,
+  reserveBytes: 0,
+  tailBytes: 0,
+};
 
 function start(changes: Partial<LogLimits> = {}): LogState {
   const shapes = new HeldShapes(1e6);
@@ -97,6 +95,49 @@ test("a group gathers for the coalescing delay, counted from its first record", 
     [{ kind: "durable", index: 2 }, { kind: "wait", delayMs: 2 }],
     "the second group has waited three of its five milliseconds",
   );
+});
+
+/** A log whose first group was begun at 1000 and is durable; the next may begin at 1100. */
+function pacedLog(): LogState {
+  const state = start({ coalesceMs: 5, paceMs: 100, segmentBytes: 1e9 });
+  step(state, append(1), 995);
+  runOut(state, step(state, done("wait"), 1000), 1001);
+  return state;
+}
+
+test("the first group after a quiet while is written at once, the next one no sooner than the pace allows", () => {
+  const state = pacedLog();
+  assert.deepEqual(step(state, append(2), 1010), [{ kind: "wait", delayMs: 90 }]);
+  assert.deepEqual(take(state, append(3), 1050), []);
+  assert.deepEqual(take(state, done("wait"), 1100), ["write"]);
+  runOut(state, [], 1101);
+  assert.deepEqual(step(state, append(4), 5000), [{ kind: "wait", delayMs: 5 }]);
+});
+
+test("a record that somebody waits for ends the wait for more", () => {
+  const state = pacedLog();
+  assert.deepEqual(step(state, append(2), 1010), [{ kind: "wait", delayMs: 90 }]);
+  const urgent: LogEvent = { kind: "append", record: opaque(null, 0, "x"), wallMs: startMs };
+  assert.deepEqual(take(state, urgent, 1050), ["cancel wait", "write"]);
+  runOut(state, [], 1051);
+  assert.deepEqual(step(state, urgent, 1052), [{ kind: "wait", delayMs: 5 }]);
+});
+
+test("a group with much in it is not held back", () => {
+  const state = pacedLog();
+  const large = "x".repeat(600_000);
+  assert.deepEqual(step(state, append(2, large), 1010), [{ kind: "wait", delayMs: 90 }]);
+  assert.deepEqual(take(state, append(3, large), 1011), ["cancel wait", "wait"]);
+  assert.deepEqual(take(state, done("wait"), 1015), ["write"]);
+});
+
+test("a full disk is tried again after its own time, whatever comes meanwhile", () => {
+  const state = pacedLog();
+  step(state, append(2), 2000);
+  step(state, done("wait"), 2005);
+  step(state, failed("write", "ENOSPC"), 2006);
+  assert.deepEqual(step(state, done("cut"), 2007), [{ kind: "wait", delayMs: diskFullRetryMs }]);
+  assert.deepEqual(step(state, { kind: "append", record: opaque(null, 0, "x"), wallMs: startMs }, 2008), []);
 });
 
 test("a segment ends when its data is large enough, and the next one begins with the resume points", () => {

@@ -6,6 +6,7 @@ import { segmentHeaderBytes } from "./format.ts";
 import { isDataKind, readData } from "./payloads.ts";
 import { type Segment, segmentFrom } from "./segment.ts";
 import { type ScannedRecord, SegmentScanner } from "./segment_scanner.ts";
+import type { Tail } from "./tail.ts";
 import {
   type DamagedRange,
   type WalChunk,
@@ -24,6 +25,7 @@ export interface ReadableLog {
   readonly oldest: WalPosition;
   readonly closed: boolean;
   readonly log: Logger;
+  readonly tail: Pick<Tail, "pin" | "unpin">;
   openSegment(number: number): Promise<FileHandle>;
   /** Resolves when something became durable, the log was closed or the signal is aborted. */
   changed(signal: AbortSignal): Promise<void>;
@@ -125,7 +127,7 @@ export class SegmentsReader implements WalReader {
     this.#open = {
       segment,
       file,
-      scanner: new SegmentScanner(file, offset, segment.bytes),
+      scanner: new SegmentScanner(file, offset, segment.bytes, { segment: segment.number, tail: this.#log.tail }),
       account,
       limit: { bytes: segment.bytes, entry: segment.endEntry },
     };
@@ -195,6 +197,7 @@ export class SegmentsReader implements WalReader {
 
   async #closeFile(): Promise<void> {
     const file = this.#open?.file;
+    this.#open?.scanner.close();
     this.#open = null;
     await file?.close();
   }

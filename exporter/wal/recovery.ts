@@ -10,7 +10,7 @@ import {
   segmentHeaderBytes,
   walVersion,
 } from "./format.ts";
-import type { LogStart } from "./log_state.ts";
+import type { LogStart } from "./log_events.ts";
 import { type FoundSegment, RecoveryScan } from "./recovery_scan.ts";
 import { ResumePoints } from "./resume_points.ts";
 import { readBytes, SegmentScanner } from "./segment_scanner.ts";

@@ -13,6 +13,7 @@ import {
   openTestWal,
   origin,
   placesOf,
+  plainShape,
   readAll,
   reopen,
   segmentPath,
@@ -27,7 +28,7 @@ test("a log is found again as it was: records, shapes, resume points", async () 
   const { bytes, records } = await smallLog();
   const { wal } = await reopen({ [segmentFileName(1)]: bytes });
   assert.deepEqual(await readAll(wal), records);
-  for (const { shape } of smallLogShapes.all) assert.deepEqual(wal.shapes.get(shape.id), shape);
+  for (const { shape } of smallLogShapes.all) assert.deepEqual(plainShape(wal.shapes.get(shape.id)), shape);
   assert.equal(wal.resumePoint(a), 5, "a declared loss counts: its range need not come again");
   assert.equal(wal.resumePoint(b), 2);
   assert.equal(wal.resumePoint(origin("a", 2n)), 0);

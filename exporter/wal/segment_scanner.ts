@@ -1,6 +1,7 @@
 import type { FileHandle } from "../../core/runtime/env.ts";
 import { findRecord, lookAtRecord, type RecordKind, type RecordLook } from "./format.ts";
 import type { ByteRange } from "./segment.ts";
+import type { Tail, TailPart } from "./tail.ts";
 
 /** What stands next in a segment. A payload is a view that the next call of `read` may overwrite. */
 export type ScanItem = ScannedRecord | ({ readonly found: "damage" } & ByteRange);
@@ -18,16 +19,28 @@ export const readBytes = 1024 * 1024;
 
 const nothing = new Uint8Array(0);
 
+/** Where the newest parts of a segment are in memory. */
+export interface SegmentTail {
+  readonly segment: number;
+  readonly tail: Pick<Tail, "pin" | "unpin">;
+}
+
 /**
- * Reads a segment's records from `offset` on, in large pieces, and passes over damage.
+ * Reads a segment's records from `offset` on, in large pieces, and passes over damage. What is in memory still is taken
+ * from there.
  *
  * ```
  * file    |------------------[base ...... offset ......... base + filled)---------- limit
- * buffer                     [0 ... already handed out ... filled)
+ * buffer                     [0 ... already handed out ... filled)       own memory, or a part of the tail
  * ```
  */
 export class SegmentScanner {
   readonly #file: FileHandle;
+  readonly #tail: SegmentTail | null;
+  /** Parts of the tail that items of the last call are views of. */
+  #pinned: TailPart[] = [];
+  /** What the file is read into. */
+  #own: Uint8Array = nothing;
   #buffer: Uint8Array = nothing;
   #base: number;
   #filled = 0;
@@ -35,8 +48,9 @@ export class SegmentScanner {
   #limit: number;
 
   /** Reads up to `limit`, which must be where a record ends unless the rest is torn. */
-  constructor(file: FileHandle, offset: number, limit: number) {
+  constructor(file: FileHandle, offset: number, limit: number, tail: SegmentTail | null = null) {
     this.#file = file;
+    this.#tail = tail;
     this.#base = offset;
     this.#offset = offset;
     this.#limit = limit;
@@ -55,13 +69,46 @@ export class SegmentScanner {
   /** The next items, at least one and about `bytesMax` bytes of them; none at the limit. */
   async read(bytesMax: number): Promise<ScanItem[]> {
     const items: ScanItem[] = [];
+    const stopAt = this.#offset + bytesMax;
+    this.#unpinAll(this.#buffer === this.#own ? null : this.#pinned.at(-1) ?? null);
     while (this.#offset < this.#limit) {
-      const stop = this.#parse(items, this.#offset + bytesMax);
-      if (items.length > 0 || stop === null) break;
+      const stop = this.#parse(items, stopAt);
+      if (stop === null) break;
+      if (stop.found === "part" && this.#takeTail()) continue;
+      if (items.length > 0) break;
       if (stop.found === "part") await this.#fill(Math.max(stop.bytesNeeded, readBytes));
       else items.push(await this.#passDamage());
     }
     return items;
+  }
+
+  /** Lets go of what the last items are views of. */
+  close(): void {
+    this.#unpinAll(null);
+    this.#buffer = nothing;
+    this.#filled = 0;
+  }
+
+  /** Goes on in the tail, if the next record is there. */
+  #takeTail(): boolean {
+    if (this.#tail === null) return false;
+    const part = this.#tail.tail.pin(this.#tail.segment, this.#offset);
+    if (part === null) return false;
+    if (part.bytes === this.#buffer) {
+      // It is no record that goes on in it: whoever reads began at another place than one.
+      this.#tail.tail.unpin(part);
+      return false;
+    }
+    this.#pinned.push(part);
+    this.#buffer = part.bytes;
+    this.#base = part.offset;
+    this.#filled = part.bytes.length;
+    return true;
+  }
+
+  #unpinAll(kept: TailPart | null): void {
+    for (const part of this.#pinned) if (part !== kept) this.#tail?.tail.unpin(part);
+    this.#pinned = kept === null ? [] : [kept];
   }
 
   /** Takes whole records from the buffer up to `stopAt`. Returns what is in the way of the next, or null. */
@@ -95,11 +142,12 @@ export class SegmentScanner {
   /** Reads `wantedBytes` from the offset on, or as many as there are up to the limit. */
   async #fill(wantedBytes: number): Promise<void> {
     const bytes = Math.min(wantedBytes, this.#limit - this.#offset);
-    const held = this.#buffer.length;
+    const held = this.#own.length;
     if (held < bytes || held > readBytes) {
-      this.#buffer = new Uint8Array(Math.max(bytes, Math.min(readBytes, held * 2)));
+      this.#own = new Uint8Array(Math.max(bytes, Math.min(readBytes, held * 2)));
     }
-    const into = this.#buffer.subarray(0, bytes);
+    this.#buffer = this.#own;
+    const into = this.#own.subarray(0, bytes);
     const found = await this.#file.read(into, this.#offset);
     // A file that is shorter than it was said to be is as good as one with zeros there: damaged.
     into.fill(0, found);

@@ -1,5 +1,6 @@
 import { ByteReader } from "../../core/protocol/bytes.ts";
-import { type ContentId, contentIdBytes, decodeShape, readContentId, type Shape } from "../../core/protocol/shape.ts";
+import { checkShape, type ContentId, contentIdBytes, readContentId, type Shape } from "../../core/protocol/shape.ts";
+import { StoredBlock } from "./stored_block.ts";
 import type { ShapeTable } from "./wal.ts";
 
 interface Entry {
@@ -48,8 +49,10 @@ export class HeldShapes implements ShapeTable {
       if (known.holders === 0) this.#becomeIdle(known);
       return known.shape;
     }
-    const shape = decodeShape(body);
-    const entry: Entry = { shape, body: new Uint8Array(body), holders: 0, completeAt: -1 };
+    const checked = checkShape(body);
+    const kept = new Uint8Array(body);
+    const shape = checked.kind === "block" ? new StoredBlock(checked, kept) : checked;
+    const entry: Entry = { shape, body: kept, holders: 0, completeAt: -1 };
     this.#entries.set(shape.id, entry);
     this.#becomeIdle(entry);
     return shape;

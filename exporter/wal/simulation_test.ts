@@ -153,7 +153,13 @@ class Simulation {
 
   /** Starts the exporter on `disk`, checks what it promises, and connects the collector to it. */
   async #reopen(disk: MemoryFileSystem): Promise<void> {
-    this.#log = await openTestWal({ fs: disk, segmentBytes: 2000, pendingBytesMax: 8000, reserveBytes: 500 });
+    this.#log = await openTestWal({
+      fs: disk,
+      segmentBytes: 2000,
+      pendingBytesMax: 8000,
+      reserveBytes: 500,
+      tailBytes: 40_000,
+    });
     const { wal } = this.#log;
     const resumePoint = wal.resumePoint(a);
     assert.ok(resumePoint >= this.#acknowledged, `resumes at ${resumePoint}, ${this.#acknowledged} acknowledged`);

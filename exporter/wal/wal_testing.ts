@@ -1,7 +1,7 @@
 import { crc32c } from "../../core/hash/crc32c.ts";
 import { ByteWriter } from "../../core/protocol/bytes.ts";
 import { encodeScrapes } from "../../core/protocol/scrapes.ts";
-import { encodeBlock, type EncodedShape, encodeLayout, encodeTarget } from "../../core/protocol/shape.ts";
+import { encodeBlock, type EncodedShape, encodeLayout, encodeTarget, type Shape } from "../../core/protocol/shape.ts";
 import type { Clock, Env, FileSystem } from "../../core/runtime/env.ts";
 import { MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
 import type { ProcessTable } from "../../core/runtime/process_table.ts";
@@ -88,6 +88,8 @@ export async function openTestWal(options: TestOptions = {}): Promise<TestWal> {
   const lines: Record<string, unknown>[] = [];
   const wal = await openWal({
     coalesceMs: 0,
+    paceMs: 0,
+    tailBytes: 0,
     reserveBytes: 0,
     processes: soleProcess(),
     ...others,
@@ -102,6 +104,13 @@ function walEnv(fs: FileSystem, clock: Clock, lines: Record<string, unknown>[]) 
   const env: Pick<Env, "fs" | "clock"> = { fs, clock };
   const log = makeLogger("test", "debug", { write: (line) => void lines.push(JSON.parse(line)) });
   return { dir, env, log };
+}
+
+/** The same shape as a plain object: a block of the log reads its series when asked. */
+export function plainShape(shape: Shape | undefined): Shape | undefined {
+  if (shape?.kind !== "block") return shape;
+  const { kind, id, family, type, help, unit, series } = shape;
+  return { kind, id, family, type, help, unit, series };
 }
 
 export function origin(name: string, epoch = 1n): Origin {

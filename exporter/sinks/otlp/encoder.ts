@@ -1,6 +1,7 @@
 import { ByteWriter } from "../../../core/protocol/bytes.ts";
 import type { Block } from "../../../core/protocol/shape.ts";
 import type { Batch, OpaqueRecord, ResolvedScrape } from "../../sink.ts";
+import { seriesCountOf } from "../../wal/stored_block.ts";
 import { BlockCache } from "../block_cache.ts";
 import { expandRecord } from "../expand.ts";
 import { withoutName } from "../materialize.ts";
@@ -74,7 +75,7 @@ export class OtlpEncoder {
     for (const block of blocks) {
       const scrape: ScrapeBits = { ...bits, first, timestampMs, sampleTimesMs };
       yield* this.#block(this.#templates.get(block, target), scrape);
-      first += block.series.length;
+      first += seriesCountOf(block);
     }
     this.#endResource();
   }

@@ -61,7 +61,7 @@ export class RequestEncoder implements WriteEncoder {
     let first = 0;
     for (const block of scrape.blocks) {
       const template = this.#templates.get(block, scrape.target);
-      const count = block.series.length;
+      const count = template.valueAt.length;
       for (let from = 0; from < count;) {
         const to = this.#fitting(template, from, count);
         if (to === from) {

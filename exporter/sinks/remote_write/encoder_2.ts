@@ -1,11 +1,19 @@
-import type { Block, Target } from "../../../core/protocol/shape.ts";
+import type { Target } from "../../../core/protocol/shape.ts";
 import type { Batch, OpaqueRecord, ResolvedScrape } from "../../sink.ts";
 import { BlockCache } from "../block_cache.ts";
 import { expandRecord } from "../expand.ts";
 import { type EncoderOptions, inTimeOrder, type WriteEncoder, type WriteRequest } from "./encoder.ts";
-import { RequestBuffer2 } from "./request_buffer_2.ts";
+import { LabelShapes } from "./label_shapes.ts";
+import { RequestBuffer2, type SeriesSource } from "./request_buffer_2.ts";
 import { SymbolDictionary } from "./symbols.ts";
-import { bareTemplate, buildSymbolTemplate, type SymbolTemplate } from "./template_2.ts";
+import {
+  bareTemplate,
+  buildSymbolTemplate,
+  buildTargetTemplate,
+  type SymbolTemplate,
+  type TargetTemplate,
+  type TemplateParts,
+} from "./template_2.ts";
 
 /** Half of the cache's bytes are for strings, half for the series that are made of them. */
 const dictionaryShare = 0.5;
@@ -30,7 +38,8 @@ export class RequestEncoder2 implements WriteEncoder {
   }
 
   *requests(batch: Batch): Generator<WriteRequest> {
-    if (this.#held.dictionary.bytes > this.#options.cacheBytesMax * dictionaryShare) {
+    const { dictionary, shapes } = this.#held;
+    if (dictionary.bytes + shapes.bytes > this.#options.cacheBytesMax * dictionaryShare) {
       this.#held = newHeld(this.#options);
     }
     this.#held.buffer.clear();
@@ -42,19 +51,40 @@ export class RequestEncoder2 implements WriteEncoder {
 
   *#scrape({ values, blocks, target, timestampMs, sampleTimesMs }: ResolvedScrape): Generator<WriteRequest> {
     const { buffer, templates } = this.#held;
+    const targetTemplate = this.#targetOf(target);
     // Copying halves keeps the payload of every NaN, which a move as a number need not.
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
     let index = 0;
     for (const block of blocks) {
-      const template = templates.get(block, target);
-      const count = block.series.length;
-      for (let series = 0; series < count; series++, index++) {
-        const own = sampleTimesMs === null ? NaN : sampleTimesMs[index] as number;
-        const timeMs = own === own ? own : timestampMs;
-        buffer.append(template, series, bits[index * 2] as number, bits[index * 2 + 1] as number, timeMs);
-        if (this.#isFull()) yield this.#take();
+      const template = templates.get(block, anyTarget);
+      let series = 0;
+      for (let run = 0; run < template.shapes.length; run++) {
+        const source = this.#source(template, run, targetTemplate);
+        const end = template.shapesEnd[run] as number;
+        for (; series < end; series++, index++) {
+          const own = sampleTimesMs === null ? NaN : sampleTimesMs[index] as number;
+          const timeMs = own === own ? own : timestampMs;
+          buffer.append(source, series, bits[index * 2] as number, bits[index * 2 + 1] as number, timeMs);
+          if (this.#isFull()) yield this.#take();
+        }
       }
     }
+  }
+
+  #source(template: SymbolTemplate, run: number, target: TargetTemplate): SeriesSource {
+    const { shapes, dictionary } = this.#held;
+    const shape = template.shapes[run];
+    if (shape === undefined) throw new Error(`Run ${run} has a shape`);
+    return { template, plan: shapes.plan(shape, target.shape, dictionary), target };
+  }
+
+  #targetOf(target: Target): TargetTemplate {
+    const { targets } = this.#held;
+    const known = targets.get(target);
+    if (known !== undefined) return known;
+    const template = buildTargetTemplate(target, this.#held);
+    targets.set(target, template);
+    return template;
   }
 
   *#opaque(record: OpaqueRecord): Generator<WriteRequest> {
@@ -62,10 +92,12 @@ export class RequestEncoder2 implements WriteEncoder {
     if (expanded === null || expanded.skipped > 0) this.#notCarriedRecords++;
     const bits = new Uint32Array(2);
     const number = new Float64Array(bits.buffer);
-    const { buffer, dictionary } = this.#held;
+    const { buffer } = this.#held;
+    const target = this.#targetOf(anyTarget);
     for (const { labels, value, timestampMs } of expanded?.samples ?? []) {
       number[0] = value;
-      buffer.append(bareTemplate(labels, dictionary), 0, bits[0] as number, bits[1] as number, timestampMs);
+      const source = this.#source(bareTemplate(labels, this.#held), 0, target);
+      buffer.append(source, 0, bits[0] as number, bits[1] as number, timestampMs);
       if (this.#isFull()) yield this.#take();
     }
   }
@@ -83,16 +115,19 @@ export class RequestEncoder2 implements WriteEncoder {
   }
 }
 
+/** A block's template is the same for all targets. */
+const anyTarget: Target = { kind: "target", id: "", dataId: 0, labels: [] };
+
 /** What lasts as long as the dictionary does. */
-interface Held {
-  readonly dictionary: SymbolDictionary;
+interface Held extends TemplateParts {
   readonly templates: BlockCache<SymbolTemplate>;
+  readonly targets: WeakMap<Target, TargetTemplate>;
   readonly buffer: RequestBuffer2;
 }
 
 function newHeld({ cacheBytesMax }: EncoderOptions): Held {
   const dictionary = new SymbolDictionary();
-  const build = (block: Block, target: Target) => buildSymbolTemplate(block, target, dictionary);
-  const templates = new BlockCache(cacheBytesMax * (1 - dictionaryShare), build);
-  return { dictionary, templates, buffer: new RequestBuffer2(dictionary) };
+  const parts = { dictionary, shapes: new LabelShapes() };
+  const templates = new BlockCache(cacheBytesMax * (1 - dictionaryShare), (block) => buildSymbolTemplate(block, parts));
+  return { ...parts, templates, targets: new WeakMap(), buffer: new RequestBuffer2(dictionary) };
 }

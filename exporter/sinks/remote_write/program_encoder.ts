@@ -9,8 +9,9 @@ import { fitsProgram } from "./program_time.ts";
 
 /** Scrapes of a kind that go the plain way before a program is worth its making. */
 const seenMin = 3;
-/** Slices of compilation for each batch, each about a tenth of a millisecond. */
-const slicesPerBatch = 16;
+/** Slices of compilation, each about a tenth of a millisecond: for so many samples one, but for each batch a few. */
+const samplesPerSlice = 600;
+const slicesMin = 16;
 
 /** Batches between two renewals of what is worn, unless it is worn beyond measure. */
 const batchesHeldMin = 10_000;
@@ -49,7 +50,7 @@ export class ProgramEncoder<P extends Program> implements WriteEncoder {
 
   *requests(batch: Batch): Generator<WriteRequest> {
     this.#renew();
-    this.#held.programs.advance(slicesPerBatch);
+    this.#held.programs.advance(Math.max(slicesMin, batch.sampleCount / samplesPerSlice));
     const { request } = this.#held;
     const { groups, rest } = this.#split(inTimeOrder(batch.scrapes));
     request.clear();

@@ -14,9 +14,10 @@
  */
 
 import { putVarint } from "./fields.ts";
+import type { LabelPlan } from "./label_shapes.ts";
 import { varintInt64 } from "./request_buffer.ts";
 import { type SymbolDictionary, SymbolTable } from "./symbols.ts";
-import type { SymbolTemplate } from "./template_2.ts";
+import { placeSymbols, type SymbolTemplate, type TargetTemplate } from "./template_2.ts";
 
 export const tag = { series: 0x2a, labels: 0x0a, sample: 0x12, value: 0x09, time: 0x10, metadata: 0x2a };
 export const metadataTag = { type: 0x08, help: 0x18, unit: 0x20 };
@@ -24,12 +25,22 @@ const varintBytesMax = 5;
 /** Tags and lengths of series, labels, sample and metadata, with the longest time and references. */
 const seriesOverheadBytes = 64;
 
+/** Where a series of a request comes from. */
+export interface SeriesSource {
+  readonly template: SymbolTemplate;
+  /** That of the series' shape under the target's. */
+  readonly plan: LabelPlan;
+  readonly target: TargetTemplate;
+}
+
 export class RequestBuffer2 {
   readonly #symbols: SymbolTable;
   #bytes = new Uint8Array(64 * 1024);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
   #samples = 0;
+  /** The dictionary's numbers of the labels of one series. */
+  #refs = new Uint32Array(64);
   #timeMs = NaN;
   #time: Uint8Array = new Uint8Array();
   #body = new Uint8Array();
@@ -63,19 +74,21 @@ export class RequestBuffer2 {
   }
 
   /**
-   * Fast path: appends one series of a template with one sample; `low` and `high` are the halves of its value. Lengths
-   * are written as one byte, and what follows is moved when they need more.
+   * Fast path: appends one series of a template under a target with one sample; `low` and `high` are the halves of its
+   * value. Lengths are written as one byte, and what follows is moved when they need more.
    */
-  append(template: SymbolTemplate, series: number, low: number, high: number, timeMs: number): void {
-    const { refs, refsEnd } = template;
-    const from = series === 0 ? 0 : refsEnd[series - 1] as number;
-    const to = refsEnd[series] as number;
-    this.#reserve((to - from) * varintBytesMax + seriesOverheadBytes);
+  append(source: SeriesSource, series: number, low: number, high: number, timeMs: number): void {
+    const { template, plan, target } = source;
+    const from = series === 0 ? 0 : template.valuesEnd[series - 1] as number;
+    const refsMax = plan.places.length * 2;
+    if (this.#refs.length < refsMax) this.#refs = new Uint32Array(refsMax * 2);
+    const count = placeSymbols(this.#refs, plan, template.values, from, target.values);
+    this.#reserve(count * varintBytesMax + seriesOverheadBytes);
     const bytes = this.#bytes;
     const start = this.#length;
     bytes[start] = tag.series;
     bytes[start + 2] = tag.labels;
-    let at = this.#symbols.putRefs(refs, from, to, bytes, start + 4);
+    let at = this.#symbols.putRefs(this.#refs, 0, count, bytes, start + 4);
     at = this.#endField(start + 3, at);
     at = this.#sample(at, low, high, timeMs);
     at = this.#metadata(at, template);

@@ -16,7 +16,7 @@ export interface RemoteWriteOptions {
   readonly client: HttpClient;
   /** `auto` (default): 2.0, and 1.0 for an hour after the destination did not understand it. */
   readonly protocol?: ProtocolChoice;
-  /** Samples in one request. Default 10,000. */
+  /** Samples in one request. Default 25,000. */
   readonly samplesMax?: number;
   /** Bytes of one request before compression. Default 8 MiB. */
   readonly requestBytesMax?: number;
@@ -26,7 +26,7 @@ export interface RemoteWriteOptions {
   readonly log: Logger;
 }
 
-export const samplesMaxDefault = 10_000;
+export const samplesMaxDefault = 25_000;
 const requestBytesMaxDefault = 8 * 1024 * 1024;
 /** How long a destination that did not understand 2.0 is spoken to in 1.0. */
 const fallbackMs = 3_600_000;

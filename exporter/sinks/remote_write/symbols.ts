@@ -5,16 +5,20 @@ import { putVarint } from "./fields.ts";
 const symbolTag = 0x22;
 /** What a symbol costs besides its bytes: its string, its place in the map. */
 const symbolOverheadBytes = 64;
+const firstCount = 256;
 /** Below this a loop copies faster than a call. */
 const loopBytesMax = 32;
 
 /**
  * Every string that a sink's series are made of, once, with a number. The strings are kept as the fields that carry
- * them, so that a request's symbol table is made by copying.
+ * them, so that a request's symbol table is made by copying; all in one buffer, since one of its own would cost each
+ * string 200 bytes.
  */
 export class SymbolDictionary {
   readonly #ids = new Map<string, number>();
-  readonly #fields: Uint8Array[] = [];
+  readonly #fields = new ByteWriter(16 * firstCount);
+  /** For each symbol, where its field ends. */
+  #ends = new Uint32Array(firstCount);
   #bytes = 0;
 
   /** Number 0 is the empty string, as in every request. */
@@ -23,7 +27,7 @@ export class SymbolDictionary {
   }
 
   get count(): number {
-    return this.#fields.length;
+    return this.#ids.size;
   }
 
   /** Bytes held, about. */
@@ -34,16 +38,24 @@ export class SymbolDictionary {
   idOf(text: string): number {
     const known = this.#ids.get(text);
     if (known !== undefined) return known;
-    const id = this.#fields.length;
-    const field = new ByteWriter(text.length + 4).u8(symbolTag).text(text).finish();
+    const id = this.#ids.size;
+    const start = this.#fields.length;
+    const end = this.#fields.u8(symbolTag).text(text).length;
+    if (id === this.#ends.length) {
+      const longer = new Uint32Array(id * 2);
+      longer.set(this.#ends);
+      this.#ends = longer;
+    }
+    this.#ends[id] = end;
     this.#ids.set(text, id);
-    this.#fields.push(field);
-    this.#bytes += field.length + text.length + symbolOverheadBytes;
+    this.#bytes += end - start + text.length + symbolOverheadBytes;
     return id;
   }
 
+  /** The field of a symbol; valid until the next one is added. */
   field(id: number): Uint8Array {
-    return this.#fields[id] as Uint8Array;
+    const start = id === 0 ? 0 : this.#ends[id - 1] as number;
+    return this.#fields.view().subarray(start, this.#ends[id]);
   }
 }
 
