@@ -119,6 +119,8 @@ function findRow(rows: readonly Row[], id: string): Row {
 function onlyId(positional: readonly string[]): string {
   const [id, ...more] = positional;
   if (id === undefined || more.length > 0) throw new OptionError("Cannot tell what is meant: give one ID");
-  if (id.length < idLengthMin) throw new OptionError(`Cannot use the id "${id}": give ${idLengthMin} characters`);
+  if (id.length < idLengthMin) {
+    throw new OptionError(`Cannot use the id "${id}": give ${idLengthMin} characters at least`);
+  }
   return id;
 }

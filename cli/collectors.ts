@@ -43,6 +43,7 @@ const workloadsSchema = z.object({
     nextTryMs: z.number(),
   })),
 });
+const statusSchema = z.object({ leader: z.looseObject({ leading: z.boolean(), leader: z.string() }) });
 type WorkloadRow = z.output<typeof workloadsSchema>["workloads"][number];
 type Collector = z.output<typeof listSchema>["collectors"][number];
 
@@ -56,12 +57,21 @@ export async function collectorsCommand(argv: readonly string[], output: Output 
     ? await getJson(values, "/v1/workloads", { cluster, namespace }, workloadsSchema)
     : { workloads: [] };
   const shown = { collectors, ...workloads.length === 0 ? {} : { workloads } };
+  // None are known where there are none, and to a service that does not lead.
+  const isAsked = labelSelector === undefined && workloads.length === 0 && values.output === "table";
+  const leader = isAsked ? (await getJson(values, "/v1/status", {}, statusSchema)).leader : null;
   output.print(formatOutput(values.output, shown, () => {
     const tables = [collectorTable(collectors, systemEnv.clock.wallMs())];
     if (workloads.length > 0) tables.push(workloadTable(workloads, systemEnv.clock.wallMs()));
+    if (leader?.leading === false) tables.push(elsewhereText(leader.leader));
     return tables.join("\n");
   }));
   return 0;
+}
+
+function elsewhereText(leader: string): string {
+  if (leader === "") return "No service leads now: how the workloads stand is known to none.\n";
+  return `How the workloads stand is known to the service that leads, ${leader}: ask it with --server.\n`;
 }
 
 /** The clusters are shown only where there are several. */

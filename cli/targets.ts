@@ -31,6 +31,7 @@ const targetList = z.object({
     metric: z.string(),
     address: z.string(),
     pod: z.string(),
+    endpoint: z.string().optional(),
     collector: z.string(),
     movesTo: z.object({ collector: z.string(), atMs: z.number() }).nullish(),
     health: z.string(),
@@ -71,7 +72,7 @@ function targetColumns(nowMs: number): Column<Target>[] {
   return [
     { title: "NAMESPACE", text: (target) => target.namespace },
     { title: "METRIC", text: (target) => target.metric },
-    { title: "TARGET", text: (target) => target.address },
+    { title: "TARGET", text: ({ address, endpoint }) => endpoint ?? address },
     { title: "POD", text: (target) => target.pod },
     { title: "COLLECTOR", text: (target) => ownerText(target, nowMs) },
     { title: "HEALTH", text: (target) => target.health },

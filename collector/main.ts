@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { frequencyMinSecondsDefault } from "../core/config/document.ts";
 import { addressText, logLevelOption, safeNameText, storeOption } from "../core/option_types.ts";
@@ -13,6 +14,8 @@ import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { openToken } from "../core/tokens/own_token.ts";
 import { version } from "../core/version.ts";
 import { spoolDiskBytesDefault, startCollector } from "./collector.ts";
+import { kernelBytesDefault } from "./kernel/kernel_memory.ts";
+import { openOrdinal } from "./open_ordinal.ts";
 import { defaultBudgetBytes } from "./send/mod.ts";
 import { serviceSurroundings, storeSurroundings } from "./surroundings.ts";
 
@@ -34,6 +37,10 @@ const optionDefinitions = {
     value: "NAME",
     help: "ends in -ORDINAL, which is appended to --name: for a pod, that knows its ordinal only by its own name",
     schema: z.string().regex(/-\d+$/, { error: "must end in - and a number" }).optional(),
+  },
+  claimOrdinal: {
+    help: "append the lowest number to --name that no other collector of that name has, and keep it while it lives",
+    schema: z.union([z.boolean(), z.stringbool()]).default(false),
   },
   configSource: {
     value: "file|http",
@@ -95,6 +102,13 @@ const optionDefinitions = {
     schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(0).default(spoolDiskBytesDefault)
       .refine((bytes) => bytes === 0 || bytes >= 1024 ** 2, { error: "must be 0 or at least 1 MiB" }),
   },
+  matchingMemory: {
+    value: "BYTES",
+    help: "memory in which bodies are compared with what is expected of them; 0: each is parsed whole",
+    schema: z.coerce.number({ error: "must be a number of bytes" }).int().min(0).max(1024 ** 3)
+      .default(kernelBytesDefault)
+      .refine((bytes) => bytes === 0 || bytes >= 1024 ** 2, { error: "must be 0 or at least 1 MiB" }),
+  },
   token: {
     value: "TOKEN",
     help: "shown to the exporter and to services; or env:NAME, or file:PATH",
@@ -120,13 +134,25 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { values } = await readOptions(collectorCommand, argv, process.env);
   const problem = values.configSource === "file" ? placeProblem(values) : servicesProblem(values);
   if (problem !== null) throw new OptionError(problem);
+  if (values.claimOrdinal && values.ordinalOf !== undefined) {
+    throw new OptionError("Cannot use both --claim-ordinal and --ordinal-of: leave one of them out");
+  }
   const log = makeLogger("collector", values.logLevel);
-  return await runUntilSignal(async (stop) => {
+  return await runUntilSignal(async (stopped) => {
     const { cluster, namespace, service, applications, volume, store } = values;
-    const identity = { cluster, namespace, name: nameOf(values) };
     const { clock } = systemEnv;
     const secret = await openToken(values.token, process.env, { fs: systemEnv.fs, clock, log });
     const token = () => secret.current();
+    const workload = { cluster, namespace, name: nameOf(values) };
+    const claim = values.claimOrdinal
+      ? await openOrdinal({ ...values, token, identity: workload, env: systemEnv, log, signal: stopped })
+      : null;
+    if (values.claimOrdinal && claim === null) return secret.close();
+    const identity = claim === null ? workload : { ...workload, name: `${workload.name}-${claim.ordinal}` };
+    // What was not acknowledged is told as of its collector: each number has its own.
+    const data = claim === null ? values.data : join(values.data, identity.name);
+    // Whoever has lost its number must scrape no more, since another may: it ends, and begins anew with another one.
+    const stop = claim === null ? stopped : AbortSignal.any([stopped, claim.lost]);
     const files = await openTls(values, log);
     const open = values.configSource === "http"
       ? () =>
@@ -138,13 +164,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     try {
       const collector = await startCollector({
         identity,
-        data: values.data,
+        data,
         http: parseAddress(values.http),
         exporter: values.exporter ?? "",
         frequencyMinSeconds: values.frequencyMin,
         token,
         spoolMemoryBytes: values.spoolMemory,
         spoolDiskBytes: values.spoolDisk,
+        matchingBytes: values.matchingMemory,
         access: accessOf(values, identity, { env: systemEnv, environment: process.env, log }),
         ...files === null ? {} : { exporterTls: { files, serverName: values.exporterServerName } },
         version,
@@ -154,7 +181,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       });
       await aborted(stop);
       await collector.stop();
+      return claim?.lost.aborted === true ? 1 : 0;
     } finally {
+      await claim?.release();
       secret.close();
       files?.close();
     }

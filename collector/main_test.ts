@@ -52,6 +52,33 @@ test("a collector scrapes until SIGTERM, then hands over, withdraws and ends wit
   await assert.rejects(readFile(record), { code: "ENOENT" });
 });
 
+test("a collector that claims its number has its own name, data and record, and gives the number back", async () => {
+  const [volume, data, exporter] = [await bench.folder(), await bench.folder(), await bench.exporter()];
+  await assign(volume, 1, [{ address: await bench.target("a 1\n") }]);
+  const workload = name.slice(0, -"-0".length);
+  const args = await options({ volume, data, name: workload, exporter: exporter.address });
+  const ended = main([...args, "--claim-ordinal"]);
+  await exporter.sample((sample) => sample.name === "a");
+  const record = join(volume, `.bcs-metric/registry/collector/${cluster}.${namespace}.${name}.json`);
+  await eventually(() => readFile(record, "utf8").then(() => true, () => false), (found) => found);
+  assert.match(await readFile(join(data, name, "epoch"), "utf8"), /^\d+\n$/);
+  process.kill(process.pid, "SIGTERM");
+  assert.equal(await ended, 0);
+  const seat = join(volume, `.bcs-metric/ordinals/${cluster}.${namespace}.${workload}/0-1.json`);
+  assert.match(await readFile(seat, "utf8"), /"released": true/);
+});
+
+test("a collector whose number another has taken ends by itself, and says that it did not end well", async () => {
+  const volume = await bench.folder();
+  const workload = name.slice(0, -"-0".length);
+  const ended = main([...await options({ volume, name: workload }), "--claim-ordinal"]);
+  const folder = join(volume, `.bcs-metric/ordinals/${cluster}.${namespace}.${workload}`);
+  await eventually(() => readFile(join(folder, "0-1.json"), "utf8").then(() => true, () => false), (found) => found);
+  const taken = { instance: "another", leaseMs: 15_000, renewals: 0, released: false };
+  await writeFile(join(folder, "0-2.json"), JSON.stringify(taken));
+  assert.equal(await ended, 1);
+});
+
 test("wrong options are named", async () => {
   const cases: [Record<string, string | null>, RegExp][] = [
     [{ cluster: null }, /Cannot do without --cluster/],

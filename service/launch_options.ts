@@ -60,7 +60,7 @@ export const launchOptions = {
   },
   collectorEnv: {
     value: "NAME=VALUE[,NAME=VALUE]",
-    help: "environment of every collector in a container",
+    help: "environment of every collector; an option that it is started with goes before",
     schema: variables,
   },
   collectorTemplates: {

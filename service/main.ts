@@ -11,6 +11,7 @@ import { reachableHost } from "../core/runtime/reachable_host.ts";
 import { systemEnv } from "../core/runtime/system_env.ts";
 import { formatAddress, parseAddress } from "../core/runtime/system_net.ts";
 import { accessEnvironment, accessOf } from "../core/scrape/access_options.ts";
+import { createInStore, createOnVolume } from "../core/store/create_entry.ts";
 import { openStore } from "../core/store/open_store.ts";
 import { type Logger, makeLogger } from "../core/telemetry/log.ts";
 import { makeMetrics } from "../core/telemetry/metrics.ts";
@@ -34,6 +35,7 @@ import { openLeader } from "./leader/open_leader.ts";
 import { gatherLedger } from "./ledger/gather.ts";
 import { ledgerRoutes } from "./ledger/routes.ts";
 import { requireLoopback } from "./loopback.ts";
+import { openMesos } from "./mesos_options.ts";
 import { openOrchestrator } from "./open_orchestrator.ts";
 import { defaultName, serviceCommand, type ServiceOptions, supported } from "./options.ts";
 import { handoverTimingOf } from "./reconcile/handover.ts";
@@ -80,7 +82,10 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   const metrics = makeMetrics("service");
   const kubernetes = await openKubernetes(options, { env: systemEnv, environment: process.env, log, metrics });
   opened.defer(async () => await kubernetes?.close());
-  const launch = options.orchestrator === "kubernetes" ? collectorLaunch(options) : null;
+  const mesos = await openMesos(options, { env: systemEnv, log, metrics });
+  opened.defer(async () => await mesos?.close());
+  const isElsewhere = options.orchestrator === "kubernetes" || options.orchestrator === "mesos";
+  const launch = isElsewhere ? collectorLaunch(options) : null;
   const wishes = await openWishSettings(options, { fs, clock, log, metrics });
   opened.defer(() => wishes.close());
   const service = new Service({
@@ -94,7 +99,7 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
     handoverTiming: handoverTimingOf(options.leaseSeconds * 1000),
     wishSettings: () => wishes.current(),
     random: systemEnv.random,
-    discoveries: kubernetes?.discoveries ?? [],
+    discoveries: [...kubernetes?.discoveries ?? [], ...mesos?.discoveries ?? []],
     makeOrchestrator: (onRestart) =>
       openOrchestrator({
         ...options,
@@ -103,7 +108,8 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
         ...(kubernetes === null || launch === null
           ? {}
           : { makeKubernetes: () => kubernetes.makeOrchestrator(launch) }),
-        collectorEnv: accessEnvironment(options),
+        ...(mesos === null || launch === null ? {} : { makeMesos: () => mesos.makeOrchestrator(launch) }),
+        collectorEnv: { ...accessEnvironment(options), ...options.collectorEnv },
         data: resolve(options.data),
         script: program,
         log,
@@ -113,7 +119,8 @@ async function run(options: ServiceOptions, stop: AbortSignal): Promise<void> {
   wishes.onChange(() => service.changed());
   const hub = new StreamHub({ feed: service.feed, clock, metrics });
   const collectors = new CollectorRegistry(store, clock);
-  const streams = streamRoutes({ hub, store, collectors, services: () => service.services() });
+  const create = place.volume === undefined ? createInStore(store) : createOnVolume(systemEnv.fs, place.volume);
+  const streams = streamRoutes({ hub, store, create, log, collectors, services: () => service.services() });
   const { documents } = service;
   const instance = Buffer.from(systemEnv.random.bytes(8)).toString("hex");
   const watches = new DocumentWatches({ documents, clock, epoch: instance });

@@ -13,11 +13,13 @@ import { LogKeeper } from "./orchestrator/process/log_keeper.ts";
 import { type Instance, makeProcessOrchestrator } from "./orchestrator/process/process_orchestrator.ts";
 
 export interface OrchestratorOptions extends StorePlace {
-  readonly orchestrator: "process" | "docker" | "kubernetes" | "none";
+  readonly orchestrator: "process" | "docker" | "kubernetes" | "mesos" | "none";
   /** With `docker`. */
   readonly docker?: DockerSetup | undefined;
   /** With `kubernetes`. */
   makeKubernetes?(): Orchestrator;
+  /** With `mesos`. */
+  makeMesos?(): Orchestrator;
   /** The program whose subcommand `collector` runs a collector. */
   readonly script: string;
   readonly data: string;
@@ -37,6 +39,7 @@ const graceMs = 10_000;
 export function openOrchestrator(options: OrchestratorOptions): Orchestrator {
   if (options.orchestrator === "none") return makeNoneOrchestrator();
   if (options.orchestrator === "kubernetes" && options.makeKubernetes !== undefined) return options.makeKubernetes();
+  if (options.orchestrator === "mesos" && options.makeMesos !== undefined) return options.makeMesos();
   const { clock, fs, random } = systemEnv;
   const { log } = options;
   if (options.docker !== undefined) {
@@ -53,5 +56,6 @@ export function openOrchestrator(options: OrchestratorOptions): Orchestrator {
     logs.add(collectorLogPath(options.data, instance));
     return startCollectorProcess(collector, instance);
   };
-  return makeProcessOrchestrator({ clock, log, start, onRestart: () => options.onRestart(), graceMs, logs });
+  const logOf = (instance: Instance) => collectorLogPath(options.data, instance);
+  return makeProcessOrchestrator({ clock, log, start, logOf, onRestart: () => options.onRestart(), graceMs, logs });
 }

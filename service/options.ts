@@ -12,6 +12,7 @@ import { guardDefaults } from "./guards/guard.ts";
 import { kubernetesOptions } from "./kubernetes_options.ts";
 import { launchOptions } from "./launch_options.ts";
 import { leaseMsDefault } from "./leader/leader.ts";
+import { mesosOptions } from "./mesos_options.ts";
 
 const orchestrators = ["process", "kubernetes", "mesos", "docker", "none"] as const;
 
@@ -55,6 +56,7 @@ const options = {
   ...launchOptions,
   ...dockerOptions,
   ...kubernetesOptions,
+  ...mesosOptions,
   frequencyMin: {
     value: "SECONDS",
     help: "lowest frequency of a metric",
@@ -87,23 +89,16 @@ export const serviceCommand: CommandDefinition<typeof options> = {
   options,
 };
 
-export interface ServiceOptions extends Omit<OptionValues<typeof options>, "orchestrator"> {
-  readonly orchestrator: "process" | "docker" | "kubernetes" | "none";
-}
+export type ServiceOptions = OptionValues<typeof options>;
 
 /**
  * The options, as far as they can be served.
- * @throws OptionError for what is not built yet, and unless there is one store.
+ * @throws OptionError unless there is one store.
  */
-export function supported({ orchestrator, ...rest }: OptionValues<typeof options>): ServiceOptions {
-  const problem = placeProblem(rest);
+export function supported(values: ServiceOptions): ServiceOptions {
+  const problem = placeProblem(values);
   if (problem !== null) throw new OptionError(problem);
-  if (orchestrator === "mesos") {
-    throw new OptionError(
-      `Cannot use --orchestrator ${orchestrator}: it is not built yet; use process, docker, kubernetes or none`,
-    );
-  }
-  return { ...rest, orchestrator };
+  return values;
 }
 
 /** `<host>-<port>`, with whatever is not allowed in a name left out. */

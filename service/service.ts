@@ -1,13 +1,13 @@
 import type { LiveRecord } from "../core/registry/records.ts";
-import { statusPath } from "../core/registry/status.ts";
 import type { Clock, Random } from "../core/runtime/env.ts";
 import type { StoreEvent } from "../core/store/store.ts";
 import type { Readiness } from "../core/telemetry/health.ts";
 import type { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
+import { readinessOf } from "./api/readiness.ts";
 import { countDocuments, countTargets, type ServiceStatus, serviceStatus } from "./api/status.ts";
 import type { Approval } from "./autoscale/approvals/approval.ts";
 import type { Approvals } from "./autoscale/approvals/approvals.ts";
-import type { NamespaceNow } from "./autoscale/autoscaler.ts";
+import type { NamespacesNow } from "./autoscale/autoscaler.ts";
 import type { AutoscaleConfig } from "./autoscale/config.ts";
 import { namespacesNow } from "./autoscale/namespaces_now.ts";
 import type { ScaleState } from "./autoscale/scale_override.ts";
@@ -20,7 +20,7 @@ import type { HoldState } from "./guards/hold_state.ts";
 import { forgetHolds, tellHolds } from "./guards/keep_holds.ts";
 import { CollectorRecords } from "./health/collector_records.ts";
 import { type CollectorRow, collectorRows } from "./health/collector_rows.ts";
-import { GoneCollectors, type StatusKey } from "./health/gone_collectors.ts";
+import { GoneCollectors, presenceIn } from "./health/gone_collectors.ts";
 import { removeStatuses } from "./health/remove_statuses.ts";
 import { type TargetRow, targetRows } from "./health/target_rows.ts";
 import { asStored } from "./leader/as_stored.ts";
@@ -30,15 +30,22 @@ import type { Orchestrator } from "./orchestrator/orchestrator.ts";
 import type { Workload, WorkloadKey } from "./orchestrator/workload.ts";
 import { carryOut } from "./reconcile/carry_out.ts";
 import type { HandoverTiming } from "./reconcile/handover.ts";
-import { ignoredDocuments, type Notice, NoticeBoard, noticesOf } from "./reconcile/notices.ts";
+import { removableScopes } from "./reconcile/kept_namespace.ts";
+import {
+  ignoredDocuments,
+  type Notice,
+  NoticeBoard,
+  noticesOf,
+  unreadNotices,
+  unreadPatienceMs,
+} from "./reconcile/notices.ts";
 import { reconcile } from "./reconcile/reconcile.ts";
 import { ReconcileLoop } from "./reconcile/reconcile_loop.ts";
 import type { NamespacePlan, View } from "./reconcile/view.ts";
 import { type WishSettings, wishSettingsDefault } from "./reconcile/workloads.ts";
 import { makeServiceMetrics, type ServiceMetrics } from "./service_metrics.ts";
 import type { CollectionFeed } from "./stream/collection_feed.ts";
-import { scopeOf } from "./targets/sources.ts";
-import type { Sources } from "./targets/sources.ts";
+import { scopeOf, type Sources } from "./targets/sources.ts";
 import { WorkloadKeeper } from "./workloads/keeper.ts";
 import { workloadNotices } from "./workloads/workload_notices.ts";
 import type { WorkloadRow } from "./workloads/workload_rows.ts";
@@ -80,6 +87,9 @@ export class Service {
   readonly #gone = new GoneCollectors();
   readonly #notices = new NoticeBoard();
   readonly #workloadNotices = new NoticeBoard();
+  readonly #sourceNotices = new NoticeBoard();
+  /** Monotonic. */
+  #startedMs = 0;
   #leadership: Leadership | null = null;
   /** As last planned. */
   #planned: readonly NamespacePlan[] = [];
@@ -109,6 +119,7 @@ export class Service {
       leadership: () => this.leadership(),
       heldChanges: () => this.holds.all().length,
       workloads: () => this.workloads(),
+      unreadSources: () => this.#world.unreadCounts,
     });
     this.#term = new Term(() => this.#makeOrchestrator(), deps.log, () => this.#loop.changed());
     this.#keeper = new WorkloadKeeper({
@@ -127,6 +138,7 @@ export class Service {
   /** Begins to watch, and to reconcile whenever this service leads. The leadership is closed with the service. */
   async start(leadership: Leadership): Promise<void> {
     this.#leadership = leadership;
+    this.#startedMs = this.#deps.clock.monotonicMs();
     leadership.start({
       onLead: (epoch) => {
         this.#recorder.leader(leadership.status().leader, `leads with epoch ${epoch}`);
@@ -156,12 +168,7 @@ export class Service {
   }
 
   readiness(): Readiness {
-    const { synced, reason } = this.#world.storeState;
-    if (!synced) return { ready: false, reason: `the store cannot be read: ${reason}` };
-    if (this.#namespaces !== null) return { ready: true };
-    const { unread } = this.#world;
-    const why = unread.length === 0 ? "" : `: the source ${unread.join(", ")} has not been read`;
-    return { ready: false, reason: `nothing has been reconciled yet${why}` };
+    return readinessOf(this.#world.storeState, this.#world.unread, this.#namespaces !== null);
   }
 
   /** Whether the store has been read completely since this process began. */
@@ -173,14 +180,14 @@ export class Service {
     return targetRows(this.#namespaces ?? [], this.#world.reports);
   }
 
-  async collectors(): Promise<CollectorRow[]> {
-    return collectorRows({
+  collectors(): Promise<CollectorRow[]> {
+    return Promise.resolve(collectorRows({
       namespaces: this.#namespaces ?? [],
       workloads: this.#keeper.found ?? [],
       records: new CollectorRecords(this.#world.records("collector")),
       reports: this.#world.reports,
       documents: this.#world.config.catalog.documents("Collector"),
-    });
+    }));
   }
 
   /** How the collector workloads stand that this service runs, as the leader; none where somebody else runs them. */
@@ -268,7 +275,7 @@ export class Service {
   }
 
   /** The namespaces as they were planned last, for scaling; null while nothing is planned. */
-  async scaledNamespaces(rules: AutoscaleConfig["rules"]): Promise<readonly NamespaceNow[] | null> {
+  async scaledNamespaces(rules: AutoscaleConfig["rules"]): Promise<NamespacesNow | null> {
     const { storeState, config } = this.#world;
     if (this.#namespaces === null || !storeState.synced) return null;
     const documents = config.catalog.documents("Collector");
@@ -293,6 +300,7 @@ export class Service {
   async status(): Promise<ServiceStatus> {
     return serviceStatus({
       store: this.#world.storeState,
+      unread: this.#world.unread,
       leader: this.leadership(),
       guards: this.holds.all(),
       files: this.#world.config.catalog.statuses(),
@@ -310,11 +318,18 @@ export class Service {
     if (world === null) return true;
     const settings = this.#deps.wishSettings?.() ?? wishSettingsDefault;
     if (this.#mayAct()) this.#keeper.serve(this.#term.begin());
-    const view = { ...world, settings, found: this.#keeper.found, unsettled: this.#keeper.scopes };
+    const view = {
+      ...world,
+      settings,
+      found: this.#keeper.found,
+      unseen: this.#keeper.unseen,
+      unsettled: this.#keeper.scopes,
+    };
     const { clock, log } = this.#deps;
     const startedMs = clock.monotonicMs();
     const { plan, held } = this.#plan({ ...view, previous: this.#planned });
     this.#loop.wakeAfter(plan.nextLookMs - clock.wallMs());
+    this.#tellUnread(view.sources);
     if (!this.#mayAct()) {
       this.#namespaces = asStored(plan.namespaces, view.collections);
       return true;
@@ -328,10 +343,7 @@ export class Service {
       log,
       mayAct: () => this.#mayAct(),
       onChange: (event) => this.#world.apply(event),
-      wish: (wishes) => {
-        const removable = view.synced ? this.#world.workloadRecords.byScope().keys() : [];
-        this.#keeper.wish(wishes, new Set(removable));
-      },
+      wish: (wishes) => this.#keeper.wish(wishes, removableScopes(this.#world.workloadRecords.byScope().keys(), view)),
     });
     failures += done.failures;
     // A confirmation stays until what it allows is done.
@@ -354,8 +366,15 @@ export class Service {
     return guarded;
   }
 
+  /** What is read soon after the start is no news. */
+  #tellUnread({ unread }: Sources): void {
+    const leftMs = this.#startedMs + unreadPatienceMs - this.#deps.clock.monotonicMs();
+    if (unread.length > 0 && leftMs > 0) this.#loop.wakeAfter(leftMs);
+    else this.#tellOf(this.#sourceNotices, unreadNotices(unread));
+  }
+
   #tellOf(board: NoticeBoard, notices: readonly Notice[]): void {
-    const fresh = board.fresh(notices);
+    const fresh = board.fresh(notices, this.#deps.clock.monotonicMs());
     for (const { type, clusterId, namespace, name, detail } of fresh) {
       this.#deps.log.warn({ type, clusterId, namespace, name }, detail);
     }
@@ -366,12 +385,7 @@ export class Service {
   /** Removes what collectors have told that went long ago. */
   async #sweep({ collections, reports }: Omit<View, "previous">): Promise<void> {
     const { clock, log, store } = this.#deps;
-    const assigned = new Set(
-      collections.map(({ clusterId, namespace, name }) => statusPath(clusterId, namespace, name)),
-    );
-    const isThere = ({ clusterId, namespace, collector }: StatusKey) =>
-      reports.isAlive(clusterId, namespace, collector) || assigned.has(statusPath(clusterId, namespace, collector));
-    const gone = this.#gone.look(this.#world.statuses, isThere, clock.monotonicMs());
+    const gone = this.#gone.look(this.#world.statuses, presenceIn(collections, reports), clock.monotonicMs());
     await removeStatuses(gone, { store, log, mayAct: () => this.#mayAct() });
   }
 

@@ -28,6 +28,8 @@ export interface ServiceReadings {
   /** Number of changes that wait for a confirmation. */
   heldChanges(): number;
   workloads(): readonly WorkloadRow[];
+  /** Number of sources that have not been read, by cluster. */
+  unreadSources(): Readonly<Record<string, number>>;
 }
 
 /** The service's own metrics. */
@@ -51,6 +53,8 @@ export function makeServiceMetrics(registry: Registry, readings: ServiceReadings
   single(registry, "leading", "Whether this service leads: 1 or 0.", () => readings.leadership().leading ? 1 : 0);
   single(registry, "leader_epoch", "The leader's epoch, as far as it is known.", () => readings.leadership().epoch);
   single(registry, "held_changes", "Changes held until somebody confirms them.", () => readings.heldChanges());
+  const unread = "Sources of instances that have not been read since the service started.";
+  gauge(registry, "unread_sources", unread, "cluster", () => readings.unreadSources());
   const actions = new Counter({
     name: `${prefix}_workload_actions_total`,
     help: "Calls that change collector workloads, by action and result.",

@@ -13,6 +13,7 @@ import { Registry as MetricsRegistry } from "../core/telemetry/metrics.ts";
 import { guardDefaults } from "./guards/guard.ts";
 import { leadsAlone } from "./leader/testing/alone.ts";
 import { makeNoneOrchestrator } from "./orchestrator/none_orchestrator.ts";
+import { OrchestratorError } from "./orchestrator/orchestrator.ts";
 import { asApplied, type Workload, workloadPath } from "./orchestrator/workload.ts";
 import { Service } from "./service.ts";
 import { FakeRegistry, recordOf } from "./testing/fake_registry.ts";
@@ -24,12 +25,15 @@ let registry: FakeRegistry;
 let metrics: MetricsRegistry;
 /** The workloads that run, by path. */
 let workloads: Map<string, Workload>;
+/** Why the orchestrator takes no workload; null when it does. */
+let refusal: OrchestratorError | null;
 const lines: string[] = [];
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "bcs-metric-service-"));
   lines.length = 0;
   workloads = new Map();
+  refusal = null;
   const log = makeLogger("service", "info", { write: (line) => void lines.push(line) });
   store = await openVolume({ root, env: systemEnv, log });
   service = makeService();
@@ -55,7 +59,10 @@ function makeService(): Service {
     makeOrchestrator: () => ({
       ...makeNoneOrchestrator(),
       name: "test",
-      apply: (workload) => Promise.resolve(void workloads.set(workloadPath(workload), workload)),
+      apply: (workload) =>
+        refusal === null
+          ? Promise.resolve(void workloads.set(workloadPath(workload), workload))
+          : Promise.reject(refusal),
       delete: (key) => Promise.resolve(void workloads.delete(workloadPath(key))),
       list: () =>
         Promise.resolve([...workloads.values()].map((workload) => ({ ...asApplied(workload), instances: [] }))),
@@ -251,4 +258,28 @@ test("mass deletion is held, whatever restarts, and happens once it is confirmed
   await eventually(async () => !(await collection("one-0"))?.includes("10.0.0.1"));
   await eventually(() => service.holds.all().length === 0);
   assert.match(lines.join(""), /"confirmedBy":"ann","msg":"a held change was confirmed and carried out"/);
+});
+
+test("a workload that cannot be made shows in status, log, events and metrics, and what runs stays as it is", async () => {
+  await writeCart();
+  await start();
+  await eventually(() => workloads.has("c1/shop/one"));
+  const before = workloads.get("c1/shop/one");
+  refusal = new OrchestratorError("the image cannot be pulled", "invalid");
+  await write("Collector", "one", { replicas: 2, image: "gone:1" });
+  const row = await eventually(() => service.workloads().find(({ state }) => state === "failed"));
+  assert.deepEqual([row.problem, row.attempts], ["the image cannot be pulled", 1]);
+  assert.ok(row.nextTryMs > systemEnv.clock.wallMs() + 5000, "it is tried again, and not at once");
+  assert.deepEqual((await service.status()).workloads, service.workloads());
+  const told = () => lines.filter((line) => line.includes('"workload.problem"'));
+  await eventually(() => told().length > 0);
+  assert.match(told()[0] ?? "", /failed: the image cannot be pulled/);
+  const shown = await metrics.metrics();
+  assert.match(shown, /workload_actions_total\{action="apply",result="invalid"[^}]*\} 1\n/);
+  assert.match(shown, /workloads\{state="failed"[^}]*\} 1\n/);
+  assert.equal(workloads.get("c1/shop/one"), before);
+  assert.equal(told().length, 1);
+  refusal = null;
+  await write("Collector", "one", { replicas: 2, image: "good:1" });
+  await eventually(() => workloads.get("c1/shop/one")?.image === "good:1");
 });

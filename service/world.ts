@@ -14,9 +14,10 @@ import type { Logger } from "../core/telemetry/log.ts";
 import { Approvals } from "./autoscale/approvals/approvals.ts";
 import { ScaleState } from "./autoscale/scale_override.ts";
 import { ConfigState } from "./config_state.ts";
-import type { Discovery, Snapshot } from "./discovery/discovery.ts";
+import type { Discovery } from "./discovery/discovery.ts";
 import { makeDocumentsDiscovery } from "./discovery/documents.ts";
 import { makeRegistryDiscovery } from "./discovery/registry.ts";
+import { Snapshots } from "./discovery/snapshots.ts";
 import type { EventRecorder } from "./events/mod.ts";
 import { HoldState } from "./guards/hold_state.ts";
 import { CollectorRecords } from "./health/collector_records.ts";
@@ -25,7 +26,7 @@ import { StatusState } from "./health/status_state.ts";
 import type { CollectorReports } from "./health/target_rows.ts";
 import type { View } from "./reconcile/view.ts";
 import { CollectionFeed } from "./stream/collection_feed.ts";
-import { scopeOf, Sources } from "./targets/sources.ts";
+import { scopeOf, type Sources, type UnreadSource } from "./targets/sources.ts";
 import { RecordState } from "./workloads/record_state.ts";
 
 export interface WorldDeps {
@@ -56,7 +57,7 @@ export class World {
   readonly #statuses = new StatusState();
   readonly #deps: WorldDeps;
   readonly #discoveries: readonly Discovery[];
-  readonly #snapshots = new Map<string, Snapshot>();
+  readonly #snapshots: Snapshots;
   readonly #generations = new Map<string, number>();
   readonly #watches: { close(): Promise<void> }[] = [];
   #collectors = new CollectorRecords<RegistryRecord>([]);
@@ -72,6 +73,7 @@ export class World {
     this.feed = new CollectionFeed(this.config.catalog);
     const own = [makeDocumentsDiscovery(this.config), makeRegistryDiscovery(deps.registry)];
     this.#discoveries = [...own, ...deps.discoveries ?? []];
+    this.#snapshots = new Snapshots(this.#discoveries);
   }
 
   /** The live records of a module, with their leases as they stand now. */
@@ -96,25 +98,31 @@ export class World {
     };
   }
 
-  /** Names of the sources that have never been read completely. */
-  get unread(): string[] {
-    return this.#discoveries.map(({ name }) => name).filter((name) => !this.#snapshots.has(name));
+  /** The sources that have not been read completely yet. */
+  get unread(): UnreadSource[] {
+    return this.#snapshots.unread;
   }
 
-  /** Where targets come from; null while something has never been read completely. */
+  /** Number of unread sources by cluster: {@link Snapshots.unreadCounts}. */
+  get unreadCounts(): Record<string, number> {
+    return this.#snapshots.unreadCounts;
+  }
+
+  /** Where targets come from; null while something that concerns every cluster has never been read completely. */
   get sources(): Sources | null {
-    if (!this.config.everSynced || this.#snapshots.size < this.#discoveries.length) return null;
-    return new Sources([...this.#snapshots.values()]);
+    return this.config.everSynced ? this.#snapshots.sources : null;
   }
 
   /** Begins to watch; `onChange` is called after each change that may concern a reconciliation. */
   async start(onChange: () => void): Promise<void> {
-    const { store } = this.#deps;
+    const { store, log } = this.#deps;
     this.config.onChange(onChange);
     for (const discovery of this.#discoveries) {
       this.#watches.push(
         await discovery.watch((snapshot) => {
-          this.#snapshots.set(discovery.name, snapshot);
+          const isFirst = this.#snapshots.take(discovery, snapshot);
+          const { name: source, clusters } = discovery;
+          if (isFirst && clusters !== "all") log.info({ source, clusters }, "the pods of a cluster have been read");
           onChange();
         }),
       );
@@ -156,8 +164,8 @@ export class World {
   }
 
   /**
-   * What a reconciliation is to look at; null while something has never been read completely, since what is missing
-   * would be taken for gone.
+   * What a reconciliation is to look at; null while something that concerns every cluster has never been read
+   * completely, since what is missing would be taken for gone.
    */
   view(): Omit<View, "previous"> | null {
     const { sources } = this;

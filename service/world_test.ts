@@ -4,10 +4,11 @@ import { writeCollection } from "../core/config/collection.ts";
 import { type CollectorStatus, statusPath } from "../core/registry/status.ts";
 import type { Store, StoreEvent } from "../core/store/store.ts";
 import { makeLogger } from "../core/telemetry/log.ts";
+import { type Discovery, emptySnapshot, type Snapshot } from "./discovery/discovery.ts";
 import { FakeRegistry, recordOf } from "./testing/fake_registry.ts";
 import { World } from "./world.ts";
 
-async function setup() {
+async function setup(discoveries: readonly Discovery[] = []) {
   let emit: (event: StoreEvent) => void = () => {};
   let changes = 0;
   const registry = new FakeRegistry();
@@ -23,7 +24,8 @@ async function setup() {
       return Promise.resolve({ close: () => Promise.resolve() });
     },
   };
-  const world = new World({ store, registry, log: makeLogger("test", "silent"), frequencyMinSeconds: 60 });
+  const log = makeLogger("test", "silent");
+  const world = new World({ store, registry, log, frequencyMinSeconds: 60, discoveries });
   await world.start(() => changes++);
   const put = (path: string, text: string) => emit({ type: "put", entry: { path, text, revision: text } });
   const setRegistry = () => {
@@ -62,6 +64,27 @@ test("there is nothing to reconcile before the store and every source have been 
   assert.equal(other.world.view(), null);
   other.emit({ type: "synced" });
   assert.notEqual(other.world.view(), null);
+});
+
+test("a source of one cluster holds up only that one, until it tells of it for the first time", async () => {
+  let tell: (snapshot: Snapshot) => void = () => {};
+  const { world, emit, setRegistry, changes } = await setup([{
+    name: "kubernetes c2",
+    clusters: ["c2"],
+    watch(onChange) {
+      tell = onChange;
+      return Promise.resolve({ close: () => Promise.resolve() });
+    },
+  }]);
+  emit({ type: "synced" });
+  setRegistry();
+  const waiting = world.view()?.sources;
+  assert.deepEqual([waiting?.problemOf("c1"), waiting?.problemOf("c2") !== ""], ["", true]);
+  assert.deepEqual(world.unread, [{ source: "kubernetes c2", cluster: "c2" }]);
+  const before = changes();
+  tell(emptySnapshot);
+  assert.equal(changes(), before + 1);
+  assert.deepEqual([world.view()?.sources.problemOf("c2"), world.unread], ["", []]);
 });
 
 test("what is unavailable after it has been read stays as it was", async () => {

@@ -117,6 +117,7 @@ test("the status counts documents and targets and names each problem's place", a
   const answer = await appWith().request("/v1/status");
   assert.deepEqual(await answer.json(), {
     store: { synced: true, reason: "" },
+    unread: [],
     leader: { leading: true, epoch: 3, leader: "one" },
     guards: [],
     documents: { ok: 1, invalid: 1, "stale-version": 0, conflict: 0 },

@@ -180,6 +180,15 @@ async function askForCollectors(): Promise<void> {
   await ask(`PUT ${registry}`, path, 400, send({}));
   await ask(`POST ${registry}`, path, 200, send(renewal));
   await ask(`POST ${registry}`, `${path}-none`, 404, send(renewal));
+  const ordinals = "/v1/registry/ordinals";
+  const seat = { ordinal: 0, epoch: 1, instance: "i", leaseMs: 15_000, renewals: 0, released: false };
+  const claim = { cluster: "c1", namespace: "shop", workload: "one", seat };
+  await ask(`POST ${ordinals}/claim`, `${ordinals}/claim`, 200, send(claim));
+  await ask(`POST ${ordinals}/claim`, `${ordinals}/claim`, 400, send({}));
+  await ask(`POST ${ordinals}/renew`, `${ordinals}/renew`, 200, send({ ...claim, seat: { ...seat, renewals: 1 } }));
+  await ask(`POST ${ordinals}/renew`, `${ordinals}/renew`, 400, send({}));
+  await ask(`GET ${ordinals}`, `${ordinals}?cluster=c1&namespace=shop&workload=one`, 200);
+  await ask(`GET ${ordinals}`, ordinals, 400);
   const status = { collector: "one-0", generation: 1, reportedAtMs: 1, targets: [] };
   const statusRoute = `PUT ${folderPath}/collectors/{collector}/status`;
   await ask(statusRoute, `${shop}/collectors/one-0/status`, 204, send(status));

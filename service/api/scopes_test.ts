@@ -42,6 +42,11 @@ const shop = "/v1/clusters/c1/namespaces/shop";
 /** Holds of no document, so that nothing that is asked here changes any. */
 const never = { headers: { "content-type": "application/yaml", "if-match": '"none"' } };
 const place = { cluster: "c1", namespace: "shop", instance: "i" };
+const claim = {
+  ...place,
+  workload: "one",
+  seat: { ordinal: 0, epoch: 1, instance: "i", leaseMs: 15_000, renewals: 0, released: false },
+};
 const json = (value: unknown): RequestInit => ({
   body: JSON.stringify(value),
   headers: { "content-type": "application/json" },
@@ -153,6 +158,12 @@ const routes: Readonly<Record<string, Route>> = {
     need: "collect",
     path: `/v1/registry/collectors/c1.shop.none?${new URLSearchParams(place).toString()}`,
   },
+  "GET /v1/registry/ordinals": {
+    need: "collect",
+    path: "/v1/registry/ordinals?cluster=c1&namespace=shop&workload=one",
+  },
+  "POST /v1/registry/ordinals/claim": { need: "collect", path: "/v1/registry/ordinals/claim", init: json(claim) },
+  "POST /v1/registry/ordinals/renew": { need: "collect", path: "/v1/registry/ordinals/renew", init: json(claim) },
   "GET /docs": { need: "open", path: "/docs" },
   "GET /metrics": { need: "open", path: "/metrics" },
   "GET /healthz": { need: "open", path: "/healthz" },

@@ -5,12 +5,15 @@ import type { CollectorRow } from "../health/collector_rows.ts";
 import type { TargetHealth, TargetRow } from "../health/target_rows.ts";
 import type { LeadershipStatus } from "../leader/leader.ts";
 import type { Notice } from "../reconcile/notices.ts";
+import type { UnreadSource } from "../targets/sources.ts";
 import type { WorkloadRow } from "../workloads/workload_rows.ts";
 
 /** The system at a glance, as `GET /v1/status` shows it. */
 export interface ServiceStatus {
   /** Whether the store can be read; `reason` says why not. */
   readonly store: { readonly synced: boolean; readonly reason: string };
+  /** Sources that have not been read since this service started: the namespaces of their clusters stay as they are. */
+  readonly unread: readonly UnreadSource[];
   /** Who reconciles: whether this service does, the epoch, and the leader's id ("" while none is known). */
   readonly leader: LeadershipStatus;
   /** Changes that are held until somebody confirms them. */
@@ -41,6 +44,8 @@ export function countTargets(rows: readonly TargetRow[]): Record<TargetHealth, n
 
 export function serviceStatus(inputs: {
   readonly store: ServiceStatus["store"];
+  /** None by default. */
+  readonly unread?: readonly UnreadSource[];
   readonly leader: LeadershipStatus;
   readonly guards: readonly Hold[];
   readonly files: readonly FileStatus[];
@@ -51,9 +56,10 @@ export function serviceStatus(inputs: {
   /** None by default. */
   readonly workloads?: readonly WorkloadRow[];
 }): ServiceStatus {
-  const { store, leader, guards, files, ignored = [], targets, collectors, workloads = [] } = inputs;
+  const { store, unread = [], leader, guards, files, ignored = [], targets, collectors, workloads = [] } = inputs;
   return {
     store,
+    unread,
     leader,
     guards,
     documents: countDocuments(files),

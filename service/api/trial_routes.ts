@@ -67,6 +67,8 @@ async function answerTrial(context: Context, deps: TrialRoutesDeps): Promise<Res
   if (!read.ok) return read.answer;
   const sources = deps.sources();
   if (sources === null) return problem(context, 503, "Not ready", "the targets have not been read completely yet");
+  const unread = sources.problemOf(key.clusterId);
+  if (unread !== "") return problem(context, 503, "Not ready", unread);
   const { pod, address } = context.req.query();
   try {
     const access = deps.access?.({ cluster: key.clusterId, namespace: key.namespace });

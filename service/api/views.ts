@@ -11,7 +11,7 @@ import type { View } from "./view_list.ts";
 /** `GET /v1/targets` */
 export const targetView: View<TargetRow> = {
   member: "targets",
-  key: ["cluster", "namespace", "metric", "address", "pod"],
+  key: ["cluster", "namespace", "metric", "address", "pod", "endpoint"],
   filters: {
     cluster: "cluster",
     namespace: "namespace",

@@ -29,6 +29,12 @@ export interface NamespaceNow extends Omit<ScaledNamespace, "rule"> {
   readonly unsettled: string;
 }
 
+export interface NamespacesNow {
+  readonly places: readonly NamespaceNow[];
+  /** Scopes of those where it cannot be told now, since a change is held, or a document cannot be read. */
+  readonly held: ReadonlySet<string>;
+}
+
 /** Who acts. */
 export interface Acting {
   readonly mayAct: () => boolean;
@@ -53,7 +59,7 @@ export interface AutoscalerDeps {
   /** How long a plan waits for a decision. */
   readonly expiryMs: number;
   /** Null while not everything is known. */
-  readonly namespaces: () => Promise<readonly NamespaceNow[] | null>;
+  readonly namespaces: () => Promise<NamespacesNow | null>;
   readonly acting: () => Acting;
   /** Takes a change that was made, before the store's own watch tells of it. */
   readonly apply: (event: StoreEvent) => void;
@@ -101,14 +107,14 @@ export class Autoscaler {
 
   /** One look at everything. */
   async look(): Promise<void> {
-    const places = this.#deps.acting().mayAct() ? await this.#deps.namespaces() : null;
-    if (places === null) {
+    const now = this.#deps.acting().mayAct() ? await this.#deps.namespaces() : null;
+    if (now === null) {
       this.#rows = [];
       this.#memories.clear();
       return;
     }
-    await this.#executor.tend(places);
-    this.#rows = await this.#observe(places);
+    await this.#executor.tend(now);
+    this.#rows = await this.#observe(now.places);
     this.#deps.metrics.namespaces(this.#rows.map(({ state }) => state));
     await this.#trim();
     // Whoever is told may take long, and nothing waits for that.
@@ -146,7 +152,13 @@ export class Autoscaler {
     const memory = this.#memories.get(scopeOf(place)) ?? makeScaleMemory();
     this.#memories.set(scopeOf(place), memory);
     const own = this.#deps.approvals.all().filter((one) => scopeOf(one) === scopeOf(place));
-    const observation: Observation = { rule, replicas, usages, blocked: blockedBy(place, own, clock.wallMs()) };
+    const observation: Observation = {
+      rule,
+      replicas,
+      targets: place.division.owners.size,
+      usages,
+      blocked: blockedBy(place, own, clock.wallMs()),
+    };
     const decision = step(memory, observation, clock.monotonicMs());
     if (decision.proposal !== null) {
       forget(memory);

@@ -111,6 +111,39 @@ test("collectors that do not come make it a failed one; the number stays", async
   assert.match(failed?.trail.at(-1)?.detail ?? "", /1 of 3 collectors are not there, such as one-2/);
 });
 
+test("while a change of the namespace is held its plans wait, and nothing counts as failed", async () => {
+  const { world, service } = await worldWith({ cpuPercent: 90 });
+  await looks(service);
+  world.isHeld = true;
+  await looks(service, 2);
+  assert.deepEqual(statesOf(service), ["proposed"]);
+  world.isHeld = false;
+  await approveOpen(service);
+  world.cpuPercent = 50;
+  world.alive = (wished) => wished.slice(0, 2);
+  await looks(service);
+  world.isHeld = true;
+  for (let passedMs = 0; passedMs <= 2 * completionMsMax; passedMs += completionMsMax / 2) {
+    world.clock.advance(completionMsMax / 2);
+    await looks(service);
+  }
+  world.isHeld = false;
+  await looks(service);
+  assert.deepEqual(statesOf(service), ["executing"]);
+  world.clock.advance(completionMsMax + 1);
+  await looks(service);
+  assert.deepEqual(statesOf(service), ["failed"]);
+});
+
+test("a plan of a namespace that is held expires like any other", async () => {
+  const { world, service } = await worldWith({ cpuPercent: 90 });
+  await looks(service);
+  world.isHeld = true;
+  world.clock.advance(3_600_001);
+  await looks(service);
+  assert.deepEqual(statesOf(service), ["expired"]);
+});
+
 test("the documents have the word again once they say another number, also when they say the old one later", async () => {
   const { world, service } = await worldWith({ cpuPercent: 90 });
   await looks(service);

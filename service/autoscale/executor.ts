@@ -3,7 +3,7 @@ import { RevisionConflictError, StoreUnavailableError } from "../../core/store/s
 import { scopeOf } from "../targets/sources.ts";
 import { type Approval, type ApprovalState, changedAtMs } from "./approvals/approval.ts";
 import { transition } from "./approvals/transitions.ts";
-import type { AutoscalerDeps, NamespaceNow } from "./autoscaler.ts";
+import type { AutoscalerDeps, NamespaceNow, NamespacesNow } from "./autoscaler.ts";
 import { changeSince, namesOf, type ScaledNamespace } from "./plan/plan.ts";
 import { overridePath, type ScaleOverride, writeOverride } from "./scale_override.ts";
 
@@ -22,24 +22,35 @@ type ExecutorDeps = Pick<
  */
 export class Executor {
   readonly #deps: ExecutorDeps;
+  /** Unix milliseconds when the namespace of an open approval was last held back, by id. */
+  #heldMs: ReadonlyMap<string, number> = new Map();
 
   constructor(deps: ExecutorDeps) {
     this.#deps = deps;
   }
 
   /** One step for each open approval; a failed one is logged, and tried again at the next look. */
-  async tend(places: readonly NamespaceNow[]): Promise<void> {
+  async tend({ places, held }: NamespacesNow): Promise<void> {
     const byScope = new Map(places.map((place) => [scopeOf(place), place]));
     for (const place of places) await this.#attempt("forgetting a number", () => this.#dropSuperseded(place));
     // What was approved first is carried out first; it makes the others void.
     const open = this.#deps.approvals.open().toSorted((a, b) => changedAtMs(a) - changedAtMs(b));
+    const nowMs = this.#deps.clock.wallMs();
+    this.#heldMs = new Map(open.map((approval) => [
+      approval.id,
+      held.has(scopeOf(approval)) ? nowMs : this.#heldMs.get(approval.id) ?? 0,
+    ]));
     for (const approval of open) {
-      await this.#attempt(`plan ${approval.id}`, () => this.#tendOne(approval, byScope.get(scopeOf(approval))));
+      // Of a namespace that is held back nothing is known: its plans wait.
+      const step = held.has(scopeOf(approval))
+        ? () => this.#expire(approval)
+        : () => this.#tendOne(approval, byScope.get(scopeOf(approval)));
+      await this.#attempt(`plan ${approval.id}`, step);
     }
   }
 
   async #tendOne(approval: Approval, place: NamespaceNow | undefined): Promise<void> {
-    const { clock, scales } = this.#deps;
+    const { scales } = this.#deps;
     const isWritten = scales.find(approval)?.approval === approval.id;
     if (approval.state === "executing" && isWritten) {
       await this.#complete(approval, place);
@@ -50,11 +61,16 @@ export class Executor {
     if (change !== "") {
       await this.#move(approval, "void", change);
     } else if (approval.state === "proposed") {
-      if (clock.wallMs() >= approval.expiresAtMs) await this.#move(approval, "expired", "nobody decided in time");
+      await this.#expire(approval);
     } else {
       if (approval.state === "approved" && !await this.#move(approval, "executing", "")) return;
       await this.#write(approval);
     }
+  }
+
+  async #expire(approval: Approval): Promise<void> {
+    if (approval.state !== "proposed" || this.#deps.clock.wallMs() < approval.expiresAtMs) return;
+    await this.#move(approval, "expired", "nobody decided in time");
   }
 
   /** Writes the number: from then on it is what the reconciliation wishes. */
@@ -83,9 +99,14 @@ export class Executor {
   async #complete(approval: Approval, place: NamespaceNow | undefined): Promise<void> {
     const missing = place === undefined ? "the namespace has no collectors any more" : missingOf(approval, place);
     if (missing === "") await this.#move(approval, "done", `${approval.plan.to} collectors have the targets`);
-    else if (this.#deps.clock.wallMs() - changedAtMs(approval) > completionMsMax) {
+    else if (this.#deps.clock.wallMs() - this.#beganMs(approval) > completionMsMax) {
       await this.#move(approval, "failed", `${completionMsMax / 60_000} minutes after its start ${missing}`);
     }
+  }
+
+  /** When its time began: a namespace that was held back gets all of it again. */
+  #beganMs(approval: Approval): number {
+    return Math.max(changedAtMs(approval), this.#heldMs.get(approval.id) ?? 0);
   }
 
   /** Returns whether it is in that state now, by us. */

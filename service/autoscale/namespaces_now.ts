@@ -6,7 +6,7 @@ import { keyOf } from "../reconcile/collections.ts";
 import type { NamespacePlan } from "../reconcile/view.ts";
 import { balanceOf } from "../reconcile/workloads.ts";
 import { scopeOf } from "../targets/sources.ts";
-import type { NamespaceNow } from "./autoscaler.ts";
+import type { NamespaceNow, NamespacesNow } from "./autoscaler.ts";
 import type { AutoscaleConfig } from "./config.ts";
 import { namesOf } from "./plan/plan.ts";
 
@@ -17,11 +17,11 @@ export interface NamespacesInputs {
   readonly rules: AutoscaleConfig["rules"];
 }
 
-/** The namespaces as they were planned last; those that are held back, or not planned by this service, are left out. */
-export function namespacesNow({ plans, collectors, documents, rules }: NamespacesInputs): NamespaceNow[] {
+/** The namespaces as they were planned last. */
+export function namespacesNow({ plans, collectors, documents, rules }: NamespacesInputs): NamespacesNow {
   const rows = Map.groupBy(collectors, ({ cluster, namespace }) => scopeOf({ clusterId: cluster, namespace }));
   const own = Map.groupBy(documents, ({ metadata }) => scopeOf(metadata));
-  return plans.flatMap((plan): NamespaceNow[] => {
+  const places = plans.flatMap((plan): NamespaceNow[] => {
     const { clusterId, namespace, generation, scale } = plan;
     if (scale === undefined) return [];
     const ofScope = own.get(scopeOf(plan)) ?? [];
@@ -46,6 +46,7 @@ export function namespacesNow({ plans, collectors, documents, rules }: Namespace
       unsettled: unsettledIn(plan, new Set(owners.values()), namesOf(scale.workload, scale.replicas)),
     }];
   });
+  return { places, held: new Set(plans.filter(({ scale }) => scale === undefined).map(scopeOf)) };
 }
 
 /** The rule of the Collector document that counts, else the operator's for the namespace, else that for all. */
@@ -62,7 +63,7 @@ function ruleOf(
 function ownersIn({ targets }: NamespacePlan): Map<string, string> {
   const owners = new Map<string, string>();
   for (const target of targets) {
-    if ("collector" in target) owners.set(keyOf(target.metric, target.address), target.collector);
+    if ("collector" in target) owners.set(keyOf(target.metric, target), target.collector);
   }
   return owners;
 }

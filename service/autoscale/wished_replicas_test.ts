@@ -70,7 +70,7 @@ test("a namespace is scaled by its Collector document's rule, else by the operat
   const now = (
     documents: Parameters<typeof namespacesNow>[0]["documents"],
     other: typeof rules & { default?: typeof rule },
-  ) => namespacesNow({ plans, collectors: [row as unknown as CollectorRow], documents, rules: other })[0];
+  ) => namespacesNow({ plans, collectors: [row as unknown as CollectorRow], documents, rules: other }).places[0];
   const own = collectorOf("w", 2);
   assert.equal(now([own], rules)?.rule, null);
   assert.equal(now([own], { ...rules, default: rule })?.rule, rule);

@@ -1,14 +1,20 @@
 /**
  * Where targets come from. There is one implementation for each kind of source: the documents on the volume
- * (Application and Task), the registry (BCS components), and the API servers of Kubernetes.
+ * (Application and Task), the registry (BCS components), the API servers of Kubernetes, and BCS storage.
  *
  * `watch` reports the whole of what the source knows: once as soon as it has been read completely, and after each
  * change. Missing is not empty: a source that cannot be read keeps its last snapshot in force, and one that could
  * never be read reports nothing at all. Reporting an equal snapshot again is allowed.
  */
 export interface Discovery {
-  /** For logs, such as `documents`. */
+  /** Unique, for people, such as `documents`. */
   readonly name: string;
+  /**
+   * The ids of the clusters that it speaks for. Until it has been read completely their namespaces stay as they are,
+   * and with `all` those of every cluster; other clusters' do not wait for it.
+   */
+  readonly clusters: readonly string[] | "all";
+  /** Does not wait until the source can be read. */
   watch(onChange: (snapshot: Snapshot) => void): Promise<DiscoveryWatch>;
 }
 

@@ -13,6 +13,7 @@ export interface DocumentSource {
 export function makeDocumentsDiscovery(source: DocumentSource): Discovery {
   return {
     name: "documents",
+    clusters: "all",
     watch(onChange) {
       const report = () => onChange(snapshotOf(source.catalog));
       const stop = source.onChange(report);

@@ -7,6 +7,7 @@ const modules = ["service", "collector", "exporter"] as const satisfies readonly
 export function makeRegistryDiscovery(registry: Registry): Discovery {
   return {
     name: "registry",
+    clusters: "all",
     async watch(onChange) {
       const known = new Map<RegistryModule, readonly Component[]>();
       let reported = "";

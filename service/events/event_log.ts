@@ -8,6 +8,7 @@ export const eventTypes = [
   "generation",
   "target.up",
   "target.down",
+  "cluster.unread",
   "collector.come",
   "collector.gone",
   "collector.given-up",

@@ -1,4 +1,5 @@
 import type { MetricDocument } from "../../core/config/schema.ts";
+import { endpointOf } from "../../core/scrape/endpoint.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import type { Candidate } from "../targets/candidate.ts";
 import { deliveryStep } from "./delivery.ts";
@@ -44,10 +45,12 @@ export function chainOf(
     if (step.ok !== true) break;
   }
   const { candidate, row, subject } = instance;
-  const address = candidate !== undefined && "address" in candidate ? candidate.address : row?.address ?? "";
+  const target = candidate !== undefined && "address" in candidate ? candidate : row;
+  const address = target?.address ?? "";
+  const endpoint = row?.endpoint ?? (target === undefined ? "" : endpointOf(target));
   const pod = subject?.pod ?? row?.pod ?? candidate?.pod ?? "";
   const ok = okOf(steps);
-  const title = subject?.title ?? (pod === "" ? address : `pod ${pod}`);
+  const title = subject?.title ?? (pod === "" ? endpoint : `pod ${pod}`);
   return {
     cluster: place.clusterId,
     namespace: place.namespace,
@@ -55,7 +58,7 @@ export function chainOf(
     pod,
     address,
     ok,
-    verdict: verdictOf(place, title, address, steps),
+    verdict: verdictOf(place, title, endpoint, steps),
     steps,
   };
 }
@@ -94,13 +97,13 @@ function* stepsOf(
   if (collector !== undefined) yield deliveryStep(row, collector, view.exporters, view.delivery ?? null);
 }
 
-function verdictOf(place: MetricPlace, title: string, address: string, steps: readonly Step[]): string {
+function verdictOf(place: MetricPlace, title: string, endpoint: string, steps: readonly Step[]): string {
   const metric = `metric ${place.clusterId}/${place.namespace}/${place.name}`;
   const [definition] = steps;
   const stop = steps.find((step) => step.ok !== true);
   const last = steps.findLast((step) => step.step === "last scrape");
   const warning = definition?.ok === true && definition.problems !== undefined ? `; but ${definition.detail}` : "";
-  const where = address === "" ? title : `${title} at ${address}`;
+  const where = endpoint === "" ? title : `${title} at ${endpoint}`;
   if (stop === undefined) return `${where} is scraped for ${metric}: ${last?.detail ?? ""}${warning}.`;
   return `${beginning(stop, where, metric)}: ${stop.detail}${warning}.`;
 }

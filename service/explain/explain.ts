@@ -1,4 +1,6 @@
 import { closest } from "../../core/config/suggest.ts";
+import { endpointOf } from "../../core/scrape/endpoint.ts";
+import type { TargetRow } from "../health/target_rows.ts";
 import { chainOf, type Instance, okOf } from "./chain.ts";
 import {
   type Chain,
@@ -21,9 +23,29 @@ import { type Subject, subjectsOf } from "./subjects.ts";
  */
 export function explain(query: ExplainQuery, view: ExplainView): Explanation {
   const within = metricsWithin(query, view);
+  const asked = within.filter(({ place }) => query.metric === undefined || place.name === query.metric);
+  return withUnread(explainWithin(query, within, view), asked, view);
+}
+
+function explainWithin(query: ExplainQuery, within: readonly KnownMetric[], view: ExplainView): Explanation {
   if (query.metric !== undefined) return explainMetric(query.metric, within, view);
   if (query.target !== undefined) return explainTarget(query.target, within, view);
   return explainPod(query.pod ?? "", query, within, view);
+}
+
+/** Of a cluster that has not been read nobody can tell what there is; what was assigned goes on. */
+function withUnread(explanation: Explanation, asked: readonly KnownMetric[], { sources }: ExplainView): Explanation {
+  const { chains, ok, verdict } = explanation;
+  const concerned = chains.length > 0
+    ? chains.map(({ cluster }) => cluster)
+    : asked.map(({ place }) => place.clusterId);
+  const reasons = [...new Set(concerned)].map((cluster) => sources.problemOf(cluster)).filter((reason) =>
+    reason !== ""
+  );
+  const untold = reasons.filter((reason) => !verdict.includes(reason));
+  if (untold.length === 0) return explanation;
+  const sentences = untold.map((reason) => ` But ${reason}: its namespaces stay as they are.`);
+  return { ...explanation, ok: chains.length === 0 ? null : ok, verdict: verdict + sentences.join("") };
 }
 
 /** An instance that the query is about, with its metric. */
@@ -54,10 +76,10 @@ function explainMetric(name: string, within: readonly KnownMetric[], view: Expla
 
 function explainTarget(address: string, within: readonly KnownMetric[], view: ExplainView): Explanation {
   const subjects = subjectCache(view);
-  const named = within.filter(({ rows }) => rows.some((row) => row.address === address));
+  const named = within.filter(({ rows }) => rows.some((row) => isOf(address, row)));
   const found = named.flatMap((metric) =>
     instancesOf(metric.document, subjects(metric), view.sources, metric.rows)
-      .filter(({ candidate, row }) => row?.address === address || isFor(address, candidate))
+      .filter(({ candidate, row }) => (row !== undefined && isOf(address, row)) || isFor(address, candidate))
       .map((instance) => ({ metric, instance }))
   );
   if (found.length > 0) return explainFound(found, view);
@@ -167,6 +189,11 @@ function emptyChain(metric: KnownMetric, misses: readonly NearMiss[], view: Expl
   if (document === null || definition === undefined) {
     return { ...chain, verdict: `${name} is not in force: ${definition?.detail ?? ""}.` };
   }
+  const unread = view.sources.problemOf(place.clusterId);
+  if (unread !== "") {
+    const steps = [definition, { step: "discovery", ok: null, detail: unread } as const];
+    return { ...chain, steps, ok: null, verdict: `what ${name} selects is not known: ${unread}.` };
+  }
   const pairs = Object.entries(document.spec.selector).map(([label, value]) => `${label}=${value}`);
   const wanted = pairs.length === 0 ? "its namespace has no instances" : `no instance has ${pairs.join(", ")}`;
   const nearest = misses.find((miss) => miss.metric === place.name && miss.namespace === place.namespace);
@@ -202,7 +229,13 @@ function subjectCache(view: ExplainView, keep: (subject: Subject) => boolean = (
 }
 
 function isFor(address: string, candidate: Instance["candidate"]): boolean {
-  return candidate !== undefined && "address" in candidate && candidate.address === address;
+  return candidate !== undefined && "address" in candidate
+    && [candidate.address, endpointOf(candidate)].includes(address);
+}
+
+/** By its address, which it may share with others, or by its endpoint. */
+function isOf(address: string, row: TargetRow): boolean {
+  return row.address === address || row.endpoint === address;
 }
 
 function unknown(reason: string): Explanation {

@@ -83,6 +83,38 @@ function brokenStep(view: ExplainView, query = {}): string {
   return `${last?.step} ${String(last?.ok)}: ${last?.detail}`;
 }
 
+test("of targets that share an address each has its own chain, and its endpoint names it alone", () => {
+  const relabelings = [{ sourceLabels: ["pod"], targetLabel: "__param_target" }, {
+    targetLabel: "__address__",
+    replacement: "10.9.9.9:9115",
+  }];
+  const metric = metricOf("cart", { selector: { app: "shop" }, port: "web", relabelings });
+  const pods = [pod, { ...pod, name: "cart-1", ip: "10.0.0.2" }];
+  const endpoint = (name: string) => `10.9.9.9:9115?target=${name}`;
+  const targets = pods.map(({ name }) => ({ ...row, pod: name, address: "10.9.9.9:9115", endpoint: endpoint(name) }));
+  const view = viewOf({ snapshot: { pods }, metrics: [metric], targets });
+  const verdicts = (target: string) => explain({ target }, view).chains.map(({ verdict }) => verdict.split(" is ")[0]);
+  const all = ["cart-0", "cart-1"].map((name) => `pod ${name} at ${endpoint(name)}`);
+  assert.deepEqual(verdicts("10.9.9.9:9115"), all);
+  assert.deepEqual(verdicts(endpoint("cart-1")), all.slice(1));
+});
+
+test("of a cluster that has not been read it is not told what is missing", () => {
+  const unread = [{ source: "kubernetes c1", cluster: "c1" }];
+  const view = { ...viewOf({ targets: [] }), sources: new Sources([emptySnapshot], unread) };
+  const reason = "cluster c1 has not been read yet (source kubernetes c1)";
+  const empty = explain({ metric: "cart" }, view);
+  assert.equal(empty.ok, null);
+  assert.equal(empty.verdict, `what metric c1/shop/cart selects is not known: ${reason}.`);
+  assert.equal(empty.chains[0]?.steps.at(-1)?.detail, reason);
+  const unknown = explain({ pod: "cart-0" }, view);
+  assert.equal(unknown.ok, null);
+  assert.equal(unknown.verdict, `no source knows a pod cart-0. But ${reason}: its namespaces stay as they are.`);
+  const assigned = explain({ pod: "cart-0" }, { ...view, targets: [row] });
+  assert.equal(assigned.ok, true);
+  assert.match(assigned.verdict, /^pod cart-0 at .* is scraped .*\. But cluster c1 has not been read yet/);
+});
+
 test("what is scraped and delivered has every step, whichever way it is asked for", () => {
   const answers = [{ pod: "cart-0" }, { target: address }, { metric: "cart" }].map((query) => explain(query, viewOf()));
   for (const { ok, chains } of answers) {

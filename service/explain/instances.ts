@@ -1,4 +1,5 @@
 import type { MetricDocument } from "../../core/config/schema.ts";
+import { endpointOf } from "../../core/scrape/endpoint.ts";
 import type { TargetRow } from "../health/target_rows.ts";
 import { addressOf, type Candidate } from "../targets/candidate.ts";
 import { resolveTargets } from "../targets/resolve.ts";
@@ -18,13 +19,15 @@ export function instancesOf(
   sources: Sources,
   rows: readonly TargetRow[],
 ): Instance[] {
-  const byAddress = new Map(rows.flatMap((row) => row.address === "" ? [] : [[row.address, row] as const]));
+  const byEndpoint = new Map(
+    rows.flatMap((row) => row.address === "" ? [] : [[row.endpoint ?? row.address, row] as const]),
+  );
   const selected = metric === null ? [] : selectedBy(metric, subjects, sources).map(({ subject, candidate }) => {
-    const address = candidate !== undefined && "address" in candidate ? candidate.address : "";
-    return { subject, candidate, row: byAddress.get(address) };
+    const endpoint = candidate !== undefined && "address" in candidate ? endpointOf(candidate) : "";
+    return { subject, candidate, row: byEndpoint.get(endpoint) };
   });
   const matched = new Set(selected.map(({ row }) => row));
-  const left = [...byAddress.values()].filter((row) => !matched.has(row))
+  const left = [...byEndpoint.values()].filter((row) => !matched.has(row))
     .map((row) => ({ subject: null, candidate: undefined, row }));
   return [...selected, ...left];
 }

@@ -3,9 +3,10 @@ import { canonicalJson } from "../../core/config/canonical.ts";
 import { keyOfPath } from "../../core/config/key.ts";
 import { type Workload, workloadPath } from "../orchestrator/workload.ts";
 import { keyOf } from "../reconcile/collections.ts";
-import type { NamespacePlan, Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
+import { storedPlan, storedTargets } from "../reconcile/stored_plan.ts";
+import type { Plan, PlannedTarget, StoredCollection, View } from "../reconcile/view.ts";
 import { workloadOf } from "../reconcile/workloads.ts";
-import { scopeOf } from "../targets/sources.ts";
+import { placeIn, scopeOf } from "../targets/sources.ts";
 import { plainRule, type WorkloadHold } from "../workloads/wish.ts";
 import type { HeldChange, Hold } from "./hold.ts";
 
@@ -38,7 +39,8 @@ export interface Guarded {
 /**
  * Takes out of a plan what removes suspiciously much: in the namespaces held, everything stays as it is. What is
  * there before is what the collections say, so that a restart forgets nothing; else what was planned last.
- * Replaced targets are no removed ones: only what makes the namespace smaller counts.
+ * Replaced targets are no removed ones: only what makes the namespace smaller counts. What is held of a cluster that
+ * has not been read yet stays held, with the confirmation that it may have.
  */
 export function guard({ plan, view, holds, workloads }: GuardInputs, settings: GuardSettings): Guarded {
   const changes = changesOf(plan, view);
@@ -55,8 +57,9 @@ export function guard({ plan, view, holds, workloads }: GuardInputs, settings: G
     const counts = { targetsBefore: before.size, targetsAfter: after.size };
     held.set(change.scope, { clusterId, namespace, reason, ...counts, metricsGone, hash });
   }
-  if (held.size === 0) return { plan, held: [] };
-  return { plan: without(plan, new Set(held.keys()), view, workloads), held: [...held.values()] };
+  const waiting = [...holds.values()].filter(({ clusterId }) => view.sources.problemOf(clusterId) !== "");
+  const all = [...held.values(), ...waiting];
+  return { plan: held.size === 0 ? plan : without(plan, new Set(held.keys()), view, workloads), held: all };
 }
 
 interface Change {
@@ -79,15 +82,16 @@ function changesOf(plan: Plan, view: View): Change[] {
     ...view.metrics.map(({ metadata }) => `${scopeOf(metadata)}/${metadata.name}`),
     ...view.unreadable.filter(({ kind }) => kind === "Metric").map((key) => `${scopeOf(key)}/${key.name}`),
   ]);
-  return [...new Set([...stored.keys(), ...previous.keys()])].toSorted().map((scope) => {
-    const place = stored.get(scope)?.[0] ?? previous.get(scope);
-    const inFiles = keysIn(targetsIn(stored.get(scope) ?? []));
+  // Nothing happens to the namespaces of a cluster that has not been read.
+  const scopes = [...new Set([...stored.keys(), ...previous.keys()])]
+    .filter((scope) => view.sources.problemOf(placeIn(scope).clusterId) === "");
+  return scopes.toSorted().map((scope) => {
+    const inFiles = keysIn(storedTargets(stored.get(scope) ?? []));
     const before = inFiles.size > 0 ? inFiles : keysIn(previous.get(scope)?.targets ?? []);
     const metrics = new Set([...before].map((key) => key.slice(0, key.indexOf(" "))));
     return {
       scope,
-      clusterId: place?.clusterId ?? "",
-      namespace: place?.namespace ?? "",
+      ...placeIn(scope),
       before,
       after: keysIn(planned.get(scope)?.targets ?? []),
       metricsGone: [...metrics].filter((metric) => !wanted.has(`${scope}/${metric}`)).toSorted(),
@@ -134,7 +138,7 @@ function without(
   const stored = Map.groupBy(view.collections, scopeOf);
   const kept = [...held].map((scope) => {
     const present = stored.get(scope) ?? [];
-    const namespace = view.previous.find((one) => scopeOf(one) === scope) ?? planIn(present);
+    const namespace = view.previous.find((one) => scopeOf(one) === scope) ?? storedPlan(present);
     const own = workloads.get(scope) ?? workloadsFor(scope, present, planned.get(scope) ?? [], view);
     return { namespace, workloads: own };
   });
@@ -175,10 +179,8 @@ function workloadsFor(
   const [only, ...others] = planned;
   if (others.length > 0) return planned;
   if (only !== undefined) return [{ ...only, replicas: Math.max(only.replicas, present.length) }];
-  const slash = scope.indexOf("/");
   const inputs = {
-    clusterId: scope.slice(0, slash),
-    namespace: scope.slice(slash + 1),
+    ...placeIn(scope),
     metrics: [],
     collectors: view.collectors.filter((document) => scopeOf(document.metadata) === scope),
     unreadableCollectors: [],
@@ -187,30 +189,10 @@ function workloadsFor(
   return [workloadOf(inputs)];
 }
 
-/** The plan that the collections carry out. */
-function planIn(present: readonly StoredCollection[]): NamespacePlan[] {
-  const [first] = present;
-  if (first === undefined) return [];
-  const generation = Math.max(0, ...present.map(({ document }) => document?.spec.generation ?? 0));
-  return [{ clusterId: first.clusterId, namespace: first.namespace, generation, targets: targetsIn(present) }];
-}
-
-/** Each target once: one that is being handed over is in two collections, and shown with the first of them. */
-function targetsIn(present: readonly StoredCollection[]): PlannedTarget[] {
-  const targets = new Map<string, PlannedTarget>();
-  for (const { name: collector, document } of present) {
-    for (const metric of document?.spec.metrics ?? []) {
-      for (const { address, pod, scheme, labels } of metric.targets) {
-        const key = keyOf(metric.name, address);
-        if (targets.has(key)) continue;
-        const target = { metric: metric.name, address, pod, labels, ...(scheme === undefined ? {} : { scheme }) };
-        targets.set(key, { ...target, collector, generation: document?.spec.generation ?? 0 });
-      }
-    }
-  }
-  return [...targets.values()];
-}
-
 function keysIn(targets: readonly PlannedTarget[]): Set<string> {
-  return new Set(targets.flatMap(({ metric, address }) => address === undefined ? [] : [keyOf(metric, address)]));
+  return new Set(
+    targets.flatMap((target) =>
+      target.address === undefined ? [] : [keyOf(target.metric, { ...target, address: target.address })]
+    ),
+  );
 }

@@ -1,3 +1,5 @@
+import type { CollectorReports } from "./target_rows.ts";
+
 /** Names a collector's status in the store. */
 export interface StatusKey {
   readonly clusterId: string;
@@ -27,6 +29,17 @@ export class GoneCollectors {
     return gone.filter((key) => nowMs - (this.#goneSinceMs.get(textOf(key)) ?? nowMs) >= keepGoneMs)
       .slice(0, givenUpAtOnceMax);
   }
+}
+
+/** Whether a collector is there: it is in the registry, or has a collection. */
+export function presenceIn(
+  collections: readonly { readonly clusterId: string; readonly namespace: string; readonly name: string }[],
+  reports: Pick<CollectorReports, "isAlive">,
+): (key: StatusKey) => boolean {
+  const assigned = new Set(
+    collections.map(({ clusterId, namespace, name }) => textOf({ clusterId, namespace, collector: name })),
+  );
+  return (key) => reports.isAlive(key.clusterId, key.namespace, key.collector) || assigned.has(textOf(key));
 }
 
 function textOf({ clusterId, namespace, collector }: StatusKey): string {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { statusPath } from "../../core/registry/status.ts";
 import { MemoryStore } from "../../core/store/memory_store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
-import { givenUpAtOnceMax, GoneCollectors, keepGoneMs } from "./gone_collectors.ts";
+import { givenUpAtOnceMax, GoneCollectors, keepGoneMs, presenceIn } from "./gone_collectors.ts";
 import { removeStatuses } from "./remove_statuses.ts";
 
 const one = { clusterId: "c1", namespace: "shop", collector: "one-0", reportedAtMs: 1 };
@@ -21,6 +21,13 @@ test("a status is given up when its collector has been gone for long, and the co
   assert.deepEqual(look([one, two], 1001 + keepGoneMs), []);
   assert.deepEqual(look([], 2000 + keepGoneMs), []);
   assert.deepEqual(look([], 2000 + 2 * keepGoneMs), ["one-0", "two-0"]);
+});
+
+test("a collector is there while it is in the registry, or has a collection", () => {
+  const isAlive = (_cluster: string, _namespace: string, collector: string) => collector === "one-0";
+  const isThere = presenceIn([{ ...two, name: "two-0" }], { isAlive });
+  const places = [one, two, { ...two, namespace: "bank" }, { ...one, collector: "one-1" }];
+  assert.deepEqual(places.map(isThere), [true, true, false, false]);
 });
 
 test("of very many a part is given up at once", () => {

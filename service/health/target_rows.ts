@@ -1,4 +1,6 @@
 import type { CollectorStatus, TargetStatus } from "../../core/registry/status.ts";
+import { targetKey } from "../../core/registry/status_delta.ts";
+import { ownEndpoint } from "../../core/scrape/endpoint.ts";
 import type { NamespacePlan, PlannedTarget } from "../reconcile/view.ts";
 
 /**
@@ -16,6 +18,8 @@ export interface TargetRow {
   /** `host:port`; "" when it is unresolved. */
   readonly address: string;
   readonly pod: string;
+  /** Where it is more than the address: the target has a path or parameters of its own. */
+  readonly endpoint?: string;
   /** Name of the collector that scrapes it; "" when none does. */
   readonly collector: string;
   /** The collector that it is being handed over to, and when that begins (Unix milliseconds); null for none. */
@@ -67,23 +71,22 @@ function toldBy({ clusterId, namespace }: NamespacePlan, collector: string, repo
   return {
     alive: reports.isAlive(clusterId, namespace, collector),
     generation: status?.generation ?? 0,
-    targets: new Map(status?.targets.map((target) => [keyOf(target.metric, target.address), target])),
+    targets: new Map(status?.targets.map((target) => [targetKey(target), target])),
   };
-}
-
-function keyOf(metric: string, address: string): string {
-  return `${metric} ${address}`;
 }
 
 function rowOf(plan: NamespacePlan, target: PlannedTarget, told: ReadonlyMap<string, Told>): TargetRow {
   const owner = "collector" in target ? told.get(target.collector) : undefined;
-  const status = owner?.targets.get(keyOf(target.metric, target.address ?? ""));
+  const { metric, address = "" } = target;
+  const own = ownEndpoint({ ...target, address });
+  const status = owner?.targets.get(targetKey({ metric, address, ...own }));
   return {
     cluster: plan.clusterId,
     namespace: plan.namespace,
-    metric: target.metric,
-    address: target.address ?? "",
+    metric,
+    address,
     pod: target.pod,
+    ...own,
     collector: "collector" in target ? target.collector : "",
     movesTo: "movesTo" in target ? target.movesTo ?? null : null,
     ...healthOf(target, owner, status),

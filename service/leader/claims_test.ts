@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FileSystemError, MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
 import { seededRandom } from "../../core/runtime/seeded_random.ts";
+import { createOnVolume } from "../../core/store/create_entry.ts";
 import { openVolume } from "../../core/store/volume_store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
 import type { Claim } from "./claim.ts";
-import { createOnVolume, makeClaims } from "./claims.ts";
+import { makeClaims } from "./claims.ts";
 
 const log = makeLogger("test", "silent");
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Random } from "../../core/runtime/env.ts";
 import { seededRandom } from "../../core/runtime/seeded_random.ts";
+import { createInStore } from "../../core/store/create_entry.ts";
 import { MemoryStore } from "../../core/store/memory_store.ts";
 import type { Store } from "../../core/store/store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
@@ -12,7 +13,7 @@ import { makeNoneOrchestrator } from "../orchestrator/none_orchestrator.ts";
 import { Service } from "../service.ts";
 import { FakeRegistry } from "../testing/fake_registry.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
-import { createInStore, makeClaims } from "./claims.ts";
+import { makeClaims } from "./claims.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
 import { settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
 

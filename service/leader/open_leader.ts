@@ -1,7 +1,8 @@
 import { systemEnv } from "../../core/runtime/system_env.ts";
+import { createInStore, createOnVolume } from "../../core/store/create_entry.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
-import { createInStore, createOnVolume, makeClaims } from "./claims.ts";
+import { makeClaims } from "./claims.ts";
 import { visibleProcesses } from "./holder_process.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
 

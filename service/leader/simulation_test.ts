@@ -4,11 +4,12 @@ import { test } from "node:test";
 import type { Random } from "../../core/runtime/env.ts";
 import { MemoryFileSystem } from "../../core/runtime/memory_fs.ts";
 import { seededRandom } from "../../core/runtime/seeded_random.ts";
+import { createInStore, createOnVolume } from "../../core/store/create_entry.ts";
 import { MemoryStore } from "../../core/store/memory_store.ts";
 import { openVolume } from "../../core/store/volume_store.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
 import { ManualClock } from "../testing/manual_clock.ts";
-import { type Claims, createInStore, createOnVolume, makeClaims } from "./claims.ts";
+import { type Claims, makeClaims } from "./claims.ts";
 import { type Leadership, makeLeader } from "./leader.ts";
 import { settle, SimulatedProcess, type Weather } from "./testing/simulated_process.ts";
 

@@ -1,3 +1,4 @@
+import { messageOf } from "../../core/errors.ts";
 import type { Workload, WorkloadKey, WorkloadStatus } from "./workload.ts";
 
 /**
@@ -26,6 +27,7 @@ export interface Orchestrator {
   /**
    * The collector workloads that exist, those made from outside included, sorted by cluster, namespace and name.
    * Missing is not empty: it fails rather than to leave out what it could not ask for.
+   * @throws PartialListError when some clusters could be listed and others not.
    * @throws OrchestratorError
    */
   list(): Promise<WorkloadStatus[]>;
@@ -52,6 +54,45 @@ export class OrchestratorError extends Error {
     super(message, options);
     this.kind = kind;
   }
+}
+
+/** Some clusters could not be listed. */
+export class PartialListError extends OrchestratorError {
+  override name = "PartialListError";
+  /** Of the clusters that could be. */
+  readonly found: readonly WorkloadStatus[];
+  /** Why each of the others could not be, by cluster; the reasons name it. */
+  readonly missing: ReadonlyMap<string, unknown>;
+
+  constructor(found: readonly WorkloadStatus[], missing: ReadonlyMap<string, unknown>) {
+    const kinds = new Set(
+      [...missing.values()].map((one) => one instanceof OrchestratorError ? one.kind : "unavailable"),
+    );
+    const [kind = "unavailable"] = kinds;
+    super([...missing.values()].map(messageOf).join("; "), kinds.size === 1 ? kind : "unavailable");
+    this.found = found;
+    this.missing = missing;
+  }
+}
+
+/**
+ * The workloads of several clusters, asked at the same time.
+ * @throws PartialListError when some of them cannot be listed; what the first one throws when none can.
+ */
+export async function listClusters(
+  clusters: ReadonlyMap<string, { list(): Promise<readonly WorkloadStatus[]> }>,
+): Promise<WorkloadStatus[]> {
+  const found: WorkloadStatus[] = [];
+  const missing = new Map<string, unknown>();
+  const results = await Promise.allSettled([...clusters.values()].map((cluster) => cluster.list()));
+  for (const [index, clusterId] of [...clusters.keys()].entries()) {
+    const result = results[index];
+    if (result?.status === "fulfilled") found.push(...result.value);
+    else missing.set(clusterId, result?.reason);
+  }
+  if (missing.size === 0) return found;
+  if (missing.size < clusters.size) throw new PartialListError(found, missing);
+  throw missing.values().next().value;
 }
 
 /**

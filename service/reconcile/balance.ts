@@ -1,6 +1,6 @@
 import type { CollectorStatus, TargetStatus } from "../../core/registry/status.ts";
+import { targetKey } from "../../core/registry/status_delta.ts";
 import { assignByCost, unevenShare } from "../assign/assign_by_cost.ts";
-import { keyOf } from "./collections.ts";
 
 /** Loads have to be uneven for so long before targets move for balance alone. */
 export const unevenMs = 60_000;
@@ -68,7 +68,7 @@ export function balanceByCost(inputs: BalanceInputs): {
 function observe({ frequencies, statuses, memory }: BalanceInputs): Map<string, KnownCost> {
   const costs = new Map([...memory.costs].filter(([target]) => frequencies.has(target)));
   for (const status of statuses.flatMap((one) => one.targets)) {
-    const target = keyOf(status.metric, status.address);
+    const target = targetKey(status);
     const frequency = frequencies.get(target);
     const before = costs.get(target);
     // A scrape that failed says nothing of what the target costs when it is up.

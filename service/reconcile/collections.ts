@@ -1,14 +1,15 @@
 import { writeCollection } from "../../core/config/collection.ts";
 import { documentPath } from "../../core/config/key.ts";
 import type { CollectionMetric } from "../../core/config/schema.ts";
+import { type Endpoint, endpointOf } from "../../core/scrape/endpoint.ts";
 import type { Target } from "../targets/candidate.ts";
 import type { Custody, Holding } from "./handover.ts";
 import type { ScrapePlan } from "./scrape_plan.ts";
 import type { CollectionWrite, StoredCollection } from "./view.ts";
 
-/** A target's name within its namespace; metric names hold no space. */
-export function keyOf(metric: string, address: string): string {
-  return `${metric} ${address}`;
+/** A target's name within its namespace, as in the reports of collectors; metric names hold no space. */
+export function keyOf(metric: string, target: Endpoint): string {
+  return `${metric} ${endpointOf(target)}`;
 }
 
 /** What the intact collections say of each target. */
@@ -16,8 +17,9 @@ export function holdingsIn(present: readonly StoredCollection[]): Map<string, Ho
   const holdings = new Map<string, Holding[]>();
   for (const { name: collector, document } of present) {
     for (const metric of document?.spec.metrics ?? []) {
-      for (const { address, fromMs = null, untilMs = null } of metric.targets) {
-        const key = keyOf(metric.name, address);
+      for (const target of metric.targets) {
+        const { fromMs = null, untilMs = null } = target;
+        const key = keyOf(metric.name, target);
         const holding = { collector, fromMs, untilMs };
         const known = holdings.get(key);
         if (known === undefined) holdings.set(key, [holding]);
@@ -33,8 +35,9 @@ export function additionsIn(present: readonly StoredCollection[]): Map<string, n
   const additions = new Map<string, number>();
   for (const { name, document } of present) {
     for (const metric of document?.spec.metrics ?? []) {
-      for (const { address, addedIn } of metric.targets) {
-        if (addedIn !== undefined) additions.set(placeOf(name, keyOf(metric.name, address)), addedIn);
+      for (const target of metric.targets) {
+        const { addedIn } = target;
+        if (addedIn !== undefined) additions.set(placeOf(name, keyOf(metric.name, target)), addedIn);
       }
     }
   }
@@ -65,7 +68,7 @@ export function sharesOf(
       else own.push(target);
     };
     for (const target of targets) {
-      const key = keyOf(settings.name, target.address);
+      const key = keyOf(settings.name, target);
       const custody = custodies.get(key);
       if (custody === undefined) continue;
       const { owner, handover } = custody;

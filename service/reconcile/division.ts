@@ -99,7 +99,7 @@ function balanced(
   const owners = new Map([...before].map(([key, { owner }]) => [key, owner]));
   const frequencies = new Map(
     plans.flatMap(({ settings, targets }) =>
-      targets.map(({ address }) => [keyOf(settings.name, address), settings.frequency] as const)
+      targets.map((target) => [keyOf(settings.name, target), settings.frequency] as const)
     ),
   );
   if (balance === "count") {
@@ -116,14 +116,14 @@ function custodiesOf(inputs: NamespaceInputs, peers: NamespacePeers): Map<string
   const { plans, present, previous, nowMs, timing } = inputs;
   const lastOwners = new Map<string, string>();
   for (const target of previous?.targets ?? []) {
-    if ("collector" in target) lastOwners.set(keyOf(target.metric, target.address), target.collector);
+    if ("collector" in target) lastOwners.set(keyOf(target.metric, target), target.collector);
   }
   const holdings = holdingsIn(present);
   const custodies = new Map<string, Custody>();
   for (const plan of plans) {
     const lingerMs = lingerMsOf(plan);
-    for (const { address } of plan.targets) {
-      const key = keyOf(plan.settings.name, address);
+    for (const target of plan.targets) {
+      const key = keyOf(plan.settings.name, target);
       const held = holdings.get(key);
       // A file may have been changed or removed by somebody; then the last plan tells.
       const last = lastOwners.get(key);

@@ -1,12 +1,13 @@
 import type { CollectorReports } from "../health/target_rows.ts";
 import { instanceName } from "../orchestrator/names.ts";
 import type { Workload } from "../orchestrator/workload.ts";
+import type { WorkloadRule } from "../workloads/wish.ts";
 import { additionsIn, keyOf, placeOf, renderCollection, sharesOf } from "./collections.ts";
 import { divide, lingerMsOf } from "./division.ts";
 import { type Custody, type HandoverTiming, nextLookMs, scraperAt } from "./handover.ts";
 import { NamespacePeers } from "./peers.ts";
 import type { ScrapePlan } from "./scrape_plan.ts";
-import type { CollectionWrite, NamespacePlan, PlannedTarget, StoredCollection } from "./view.ts";
+import type { CollectionWrite, NamespacePlan, PlannedTarget, RecordWrite, StoredCollection } from "./view.ts";
 import { type Balance, formerWorkload } from "./workloads.ts";
 
 export interface NamespaceInputs {
@@ -37,6 +38,12 @@ export interface NamespaceOutcome {
   readonly paths: readonly string[];
   /** Unix milliseconds when to look again even if nothing changes; Infinity for never. */
   readonly nextLookMs: number;
+}
+
+/** The same with how the workloads are to be treated, by path, and what is to be remembered of the first of them. */
+export interface ScopeOutcome extends NamespaceOutcome {
+  readonly rules: readonly (readonly [path: string, rule: WorkloadRule])[];
+  readonly record: RecordWrite | null;
 }
 
 /**
@@ -147,8 +154,8 @@ function workloadsFor(workload: Workload, staying: readonly Instance[]): Workloa
 
 function handoversOf(plan: ScrapePlan, custodies: ReadonlyMap<string, Custody>) {
   const lingerMs = lingerMsOf(plan);
-  return plan.targets.flatMap(({ address }) => {
-    const handover = custodies.get(keyOf(plan.settings.name, address))?.handover ?? null;
+  return plan.targets.flatMap((target) => {
+    const handover = custodies.get(keyOf(plan.settings.name, target))?.handover ?? null;
     return handover === null ? [] : [{ handover, lingerMs }];
   });
 }
@@ -161,10 +168,10 @@ function plannedTargets(
 ): PlannedTarget[] {
   return plans.flatMap(({ settings: { name: metric }, targets, unresolved }) => [
     ...targets.map((target): PlannedTarget => {
-      const custody = custodies.get(keyOf(metric, target.address));
+      const custody = custodies.get(keyOf(metric, target));
       if (custody === undefined) {
-        const { address, pod } = target;
-        return { metric, address, pod, reason: "the namespace's collector workload has 0 replicas" };
+        const { labels: _labels, ...where } = target;
+        return { ...where, metric, reason: "the namespace's collector workload has 0 replicas" };
       }
       const collector = scraperAt(custody, nowMs);
       const { owner, handover } = custody;

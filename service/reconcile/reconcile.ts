@@ -1,18 +1,19 @@
 import type { Kind, MetricDocument } from "../../core/config/schema.ts";
 import { workloadPath } from "../orchestrator/workload.ts";
-import { scopeOf } from "../targets/sources.ts";
+import { placeIn, scopeOf } from "../targets/sources.ts";
 import { recordPath } from "../workloads/record.ts";
-import type { WorkloadRule } from "../workloads/wish.ts";
 import { type HandoverTiming, handoverTimingDefault } from "./handover.ts";
-import { type NamespaceOutcome, planNamespace } from "./namespace.ts";
+import { keptNamespace } from "./kept_namespace.ts";
+import { planNamespace, type ScopeOutcome } from "./namespace.ts";
 import { scrapePlans } from "./scrape_plan.ts";
 import type { Plan, RecordRemoval, StoredCollection, View } from "./view.ts";
-import { type WishedWorkload, wishedWorkload } from "./wished_workload.ts";
+import { wishedWorkload } from "./wished_workload.ts";
 import { balanceOf } from "./workloads.ts";
 
 /**
  * What is to be done so that the world becomes as the documents want it; done again, it is nothing. While the store
- * cannot be read nothing is written or removed, and the workloads stay as the last good documents have them.
+ * cannot be read nothing is written or removed, and the workloads stay as the last good documents have them. The
+ * namespaces of a cluster that has not been read yet stay as they are.
  *
  * @param nowMs Unix milliseconds.
  */
@@ -37,15 +38,15 @@ export function reconcile(view: View, nowMs: number, timing: HandoverTiming = ha
   };
 }
 
-type ScopeOutcome = NamespaceOutcome & Pick<WishedWorkload, "record"> & {
-  readonly rules: readonly (readonly [path: string, rule: WorkloadRule])[];
-};
-
 /** Of namespaces that are to have no workload, and have none any more. */
-function endedRecords({ records, found, unsettled = new Set() }: View, scopes: ReadonlySet<string>): RecordRemoval[] {
+function endedRecords(
+  { records, found, unseen, unsettled = new Set(), sources }: View,
+  scopes: ReadonlySet<string>,
+): RecordRemoval[] {
   if (records === undefined || found === undefined || found === null) return [];
   const present = new Set([...found.map(scopeOf), ...unsettled]);
   return [...records].filter(([scope]) => !scopes.has(scope) && !present.has(scope))
+    .filter(([, { record: { clusterId } }]) => unseen?.has(clusterId) !== true && sources.problemOf(clusterId) === "")
     .map(([scope, { record, revision }]) => ({ scope, path: recordPath(record), revision }));
 }
 
@@ -54,13 +55,14 @@ type World = ReturnType<typeof groupByScope>;
 function groupByScope(view: View) {
   const metrics = Map.groupBy(view.metrics, (document) => scopeOf(document.metadata));
   const unreadable = Map.groupBy(view.unreadable, scopeOf);
+  const kept = view.collections.filter(({ clusterId }) => view.sources.problemOf(clusterId) !== "");
   return {
     metrics,
     unreadable,
     collectors: Map.groupBy(view.collectors, (document) => scopeOf(document.metadata)),
     collections: Map.groupBy(view.collections, scopeOf),
     previous: new Map(view.previous.map((plan) => [scopeOf(plan), plan])),
-    scopes: new Set([...metrics.keys(), ...unreadable.keys()]),
+    scopes: new Set([...metrics.keys(), ...unreadable.keys(), ...kept.map(scopeOf)]),
   };
 }
 
@@ -74,30 +76,30 @@ function planScope(
   const present = world.collections.get(scope) ?? [];
   const unreadable = (kind: Kind) =>
     (world.unreadable.get(scope) ?? []).filter((key) => key.kind === kind).map((key) => key.name).toSorted();
+  const inputs = {
+    ...placeIn(scope),
+    metrics,
+    collectors: world.collectors.get(scope) ?? [],
+    unreadableCollectors: unreadable("Collector"),
+  };
+  const unread = view.sources.problemOf(inputs.clusterId);
+  if (unread !== "") return keptNamespace(inputs, unread, present, view);
   const unreadableMetrics = new Set(unreadable("Metric"));
-  const unreadableCollectors = unreadable("Collector");
   const sourcesUnreadable = unreadable("Application").length + unreadable("Task").length > 0;
   const documents = present.flatMap((collection) => collection.document ?? []);
   const held = { metrics: unreadableMetrics, sources: sourcesUnreadable };
   const plans = scrapePlans(metrics, view.sources, held, documents);
   if (plans.length === 0) return null;
-  const wished = wishedWorkload(
-    {
-      ...placeOf(scope),
-      metrics,
-      collectors: world.collectors.get(scope) ?? [],
-      unreadableCollectors,
-      replicasKept: unreadableMetrics.size + unreadableCollectors.length > 0 ? present.length : 0,
-    },
-    view,
-  );
+  // A document that cannot be read may ask for another number than the one that is known.
+  const isKnown = unreadableMetrics.size + inputs.unreadableCollectors.length === 0;
+  const wished = wishedWorkload({ ...inputs, replicasKept: isKnown ? 0 : present.length }, view);
   const outcome = planNamespace({
     ...time,
     workload: wished.workload,
     plans,
     present,
     previous: world.previous.get(scope),
-    balance: balanceOf(world.collectors.get(scope) ?? []),
+    balance: balanceOf(inputs.collectors),
     lastGeneration: lastGeneration(view, scope, present),
     reports: view.reports,
   });
@@ -105,15 +107,8 @@ function planScope(
     const isFormer = workload.name !== wished.workload.name;
     return [workloadPath(workload), isFormer ? { ...wished.rule, accepted: null } : wished.rule] as const;
   });
-  // A document that cannot be read may ask for another number than the one that is known.
-  const isKnown = unreadableMetrics.size + unreadableCollectors.length === 0;
   const plan = isKnown ? { ...outcome.plan, scale: wished.scale } : outcome.plan;
   return { ...outcome, plan, rules, record: wished.record };
-}
-
-function placeOf(scope: string): { clusterId: string; namespace: string } {
-  const slash = scope.indexOf("/");
-  return { clusterId: scope.slice(0, slash), namespace: scope.slice(slash + 1) };
 }
 
 function byName(a: MetricDocument, b: MetricDocument): number {

@@ -1,4 +1,5 @@
 import type { CollectionDocument, CollectionMetric, MetricDocument } from "../../core/config/schema.ts";
+import { endpointOf } from "../../core/scrape/endpoint.ts";
 import type { Target, Unresolved } from "../targets/candidate.ts";
 import { resolveTargets } from "../targets/resolve.ts";
 import type { Sources } from "../targets/sources.ts";
@@ -45,8 +46,8 @@ function planOf(
 ): ScrapePlan {
   const settings = settingsOf(metric);
   const { targets, unresolved } = resolveTargets(metric, sources);
-  const known = new Set(targets.map((target) => target.address));
-  const kept = (former.get(settings.name)?.targets ?? []).filter((target) => !known.has(target.address));
+  const known = new Set(targets.map(endpointOf));
+  const kept = (former.get(settings.name)?.targets ?? []).filter((target) => !known.has(endpointOf(target)));
   return { settings, targets: [...targets, ...kept], unresolved };
 }
 
@@ -62,14 +63,17 @@ function formerPlans(present: readonly CollectionDocument[]): Map<string, Scrape
   for (const { targets, ...settings } of present.flatMap((collection) => collection.spec.metrics)) {
     const before = plans.get(settings.name)?.targets ?? [];
     // A target that is being handed over is in two collections.
-    const known = new Set(before.map((target) => target.address));
-    const added = targets.filter((target) => !known.has(target.address)).map(asTarget);
+    const known = new Set(before.map(endpointOf));
+    const added = targets.filter((target) => !known.has(endpointOf(target))).map(asTarget);
     plans.set(settings.name, { settings, targets: [...before, ...added], unresolved: [] });
   }
   return plans;
 }
 
-function asTarget({ address, pod, scheme, uri, parameters, labels }: CollectionMetric["targets"][number]): Target {
+/** A target as it was before it was assigned. */
+export function asTarget(
+  { address, pod, scheme, uri, parameters, labels }: CollectionMetric["targets"][number],
+): Target {
   return {
     address,
     pod,

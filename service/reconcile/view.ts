@@ -1,5 +1,6 @@
 import type { DocumentKey } from "../../core/config/key.ts";
 import type { CollectionDocument, CollectorDocument, MetricDocument } from "../../core/config/schema.ts";
+import type { Endpoint } from "../../core/scrape/endpoint.ts";
 import type { ScaleOverride } from "../autoscale/scale_override.ts";
 import type { CollectorReports } from "../health/target_rows.ts";
 import type { Workload, WorkloadStatus } from "../orchestrator/workload.ts";
@@ -35,6 +36,8 @@ export interface View {
   readonly reports: CollectorReports;
   /** The workloads as they were found last; null, as by default, while that is not known. */
   readonly found?: readonly WorkloadStatus[] | null;
+  /** Clusters whose workloads could not be listed yet; none by default. */
+  readonly unseen?: ReadonlySet<string>;
   /** Namespaces, by scope, where a workload may still show up that is not among `found`; none by default. */
   readonly unsettled?: ReadonlySet<string>;
   /** What is remembered of the namespaces' workloads, by scope; nothing by default. */
@@ -140,4 +143,4 @@ export type PlannedTarget =
     /** The collector that it is being handed over to, and when that begins to scrape it (Unix milliseconds). */
     readonly movesTo?: { readonly collector: string; readonly atMs: number };
   })
-  | (Unresolved & { readonly metric: string; readonly address?: string });
+  | (Unresolved & Partial<Endpoint> & { readonly metric: string });

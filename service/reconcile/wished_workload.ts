@@ -26,14 +26,19 @@ export interface WishedWorkload {
 /** As the documents want the workload, with what was found and is taken over. */
 export function wishedWorkload(
   inputs: Omit<WorkloadInputs, "settings" | "createdWith" | "adopted">,
-  { found, records, scales, settings = wishSettingsDefault }: Pick<View, "found" | "records" | "scales" | "settings">,
+  { found, unseen, records, scales, settings = wishSettingsDefault }: Pick<
+    View,
+    "found" | "unseen" | "records" | "scales" | "settings"
+  >,
 ): WishedWorkload {
   const { clusterId, namespace, metrics, collectors, unreadableCollectors } = inputs;
   const scope = scopeOf(inputs);
   const stored = records?.get(scope) ?? null;
   const documented = workloadOf({ ...inputs, settings });
   // What was approved stands in place of what the documents say.
-  const declared = wishedReplicas(documented.replicas, scales?.get(scope));
+  const scale = scales?.get(scope);
+  const declared = wishedReplicas(documented.replicas, scale);
+  const approval = scale?.declared === documented.replicas ? scale.approval : "";
   const plain = { ...documented, replicas: declared };
   const drift = driftPolicyOf(collectors) ?? settings.drift;
   const record = nextRecord(stored?.record ?? null, {
@@ -44,13 +49,15 @@ export function wishedWorkload(
     declared,
     isExplicit: saysReplicas(metrics, collectors) || declared !== documented.replicas,
     policy: drift,
-    found: foundIn(found, plain),
+    approval,
+    found: unseen?.has(clusterId) === true ? undefined : foundIn(found, plain),
   });
   const accepted = record?.accepted ?? null;
   const replicas = replicasOf(declared, accepted);
   const rule: WorkloadRule = {
     drift,
     accepted: accepted === null ? null : replicas,
+    approved: record !== null && record.approval !== approval,
     adopted: record?.adopted ?? false,
     hold: holdOf(unreadableCollectors, settings, record !== null),
     warning: settings.templateProblem === ""

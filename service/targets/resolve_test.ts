@@ -233,6 +233,19 @@ test("of targets that relabelings bring to one address, one is scraped", () => {
   ]);
 });
 
+test("of targets that relabelings bring to one address, each is scraped that asks for something else", () => {
+  const pods = [podOf("a"), podOf("b", { ip: "10.0.0.2" }), podOf("c", { ip: "10.0.0.1" })];
+  const relabelings = [
+    { sourceLabels: ["__address__"], targetLabel: "__param_target" },
+    { targetLabel: "__address__", replacement: "10.9.9.9:1" },
+  ];
+  check({ relabelings }, { pods }, [
+    "10.9.9.9:1",
+    "10.9.9.9:1",
+    "c: 10.9.9.9:1?target=10.0.0.1%3A9100 is already scraped for pod a",
+  ]);
+});
+
 test("a limit of targets counts what relabelings leave", () => {
   const pods = [podOf("a"), podOf("b", { ip: "10.0.0.2" })];
   const relabelings = [{ sourceLabels: ["pod"], regex: "a", action: "keep" }];

@@ -1,6 +1,7 @@
 import type { CollectionMetric, CollectionTarget, MetricDocument } from "../../core/config/schema.ts";
 import type { Clock } from "../../core/runtime/env.ts";
 import {
+  endpointOf,
   makeFetcher,
   planRequest,
   type ScrapeAccess,
@@ -143,9 +144,8 @@ function chooseTarget(
   targets: readonly Target[],
   unresolved: readonly Unresolved[],
 ): Target {
-  const wanted = targets.filter((target) =>
-    (pod === undefined || target.pod === pod) && (address === undefined || target.address === address)
-  );
+  const isAt = (target: Target) => address === undefined || [target.address, endpointOf(target)].includes(address);
+  const wanted = targets.filter((target) => (pod === undefined || target.pod === pod) && isAt(target));
   const [first] = wanted;
   if (first !== undefined) return first;
   const { name } = metric.metadata;

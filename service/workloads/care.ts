@@ -6,6 +6,7 @@ import {
   workloadPath,
   type WorkloadStatus,
 } from "../orchestrator/workload.ts";
+import type { ListedCluster } from "./listing.ts";
 import { appliedOf, type Need, needOf, type Wish } from "./wish.ts";
 
 /**
@@ -69,10 +70,8 @@ export interface Look {
   /** By path. */
   readonly wishes: ReadonlyMap<string, Wish>;
   readonly found: readonly WorkloadStatus[];
-  /** Whether `found` is from before, since the orchestrator does not answer: then only new wishes are tried. */
-  readonly isStale: boolean;
-  /** Monotonic milliseconds when the listing began. */
-  readonly listedMs: number;
+  /** Of a cluster that could not be listed only new wishes are tried, and nothing where it never could (null). */
+  listed(clusterId: string): ListedCluster | null;
   /** Whether what nobody wishes for may be removed. */
   mayRemove(found: WorkloadStatus): boolean;
 }
@@ -85,8 +84,9 @@ export function look(state: CareState, seen: Look, nowMs: number): Action[] {
     const wish = seen.wishes.get(path);
     const one = found.get(path);
     const care = careOf(state, path, wish);
-    if (care.busy || seen.listedMs < care.endedMs) continue;
-    care.need = neededNow(wish, one, seen);
+    const listed = seen.listed(path.slice(0, path.indexOf("/")));
+    if (care.busy || listed === null || listed.listedMs < care.endedMs) continue;
+    care.need = neededNow(wish, one, listed.isStale, seen);
     if (care.need === null) settle(state, path, care, wish === undefined && one === undefined, nowMs);
     else unsettle(care, nowMs);
     if (care.need === null || nowMs < care.nextTryMs) continue;
@@ -160,10 +160,15 @@ function textOf(wish: Wish): string {
   return `${fingerprintOf(workload)} ${workload.replicas}`;
 }
 
-function neededNow(wish: Wish | undefined, one: WorkloadStatus | undefined, seen: Look): Care["need"] {
-  if (wish === undefined) return one !== undefined && !seen.isStale && seen.mayRemove(one) ? "remove" : null;
+function neededNow(
+  wish: Wish | undefined,
+  one: WorkloadStatus | undefined,
+  isStale: boolean,
+  seen: Look,
+): Care["need"] {
+  if (wish === undefined) return one !== undefined && !isStale && seen.mayRemove(one) ? "remove" : null;
   const need = needOf(wish, one);
-  return seen.isStale && (need === "repair" || need === "adopt") ? null : need;
+  return isStale && (need === "repair" || need === "adopt") ? null : need;
 }
 
 function settle(state: CareState, path: string, care: Care, isGone: boolean, nowMs: number): void {

@@ -1,12 +1,12 @@
-import { messageOf } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/runtime/env.ts";
 import { inBackground } from "../../core/runtime/process.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
-import { type Orchestrator, OrchestratorError, WorkloadMissingError } from "../orchestrator/orchestrator.ts";
+import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import { workloadPath, type WorkloadStatus } from "../orchestrator/workload.ts";
 import { scopeOf } from "../targets/sources.ts";
 import { type Action, actionEnded, type CareState, type Failure, look, makeCareState, nextLookMs } from "./care.ts";
-import { isSameListing, type Wish } from "./wish.ts";
+import { failureOf, Listing } from "./listing.ts";
+import type { Wish } from "./wish.ts";
 import { type WorkloadRow, workloadRows } from "./workload_rows.ts";
 
 /** Changes that come together are looked at together. */
@@ -45,14 +45,11 @@ export class WorkloadKeeper {
   #wishes: ReadonlyMap<string, Wish> = new Map();
   #removable: ReadonlySet<string> = new Set();
   #wishText = "";
-  #found: readonly WorkloadStatus[] | null = null;
-  #unlisted: (Omit<Failure, "sinceMs"> & { readonly sinceMs: number; readonly failures: number }) | null = null;
+  #listing = new Listing();
   #cancelTimer = () => {};
   #dueMs = Infinity;
-  #listing: Promise<void> | null = null;
+  #running: Promise<void> | null = null;
   #isDirty = false;
-  /** When `found` was asked for; monotonic. */
-  #listedMs = -Infinity;
   readonly #waiting: Action[] = [];
   readonly #acting = new Set<Promise<void>>();
   #closed = false;
@@ -63,7 +60,12 @@ export class WorkloadKeeper {
 
   /** As they were found last; null while that is not known. */
   get found(): readonly WorkloadStatus[] | null {
-    return this.#found;
+    return this.#listing.found;
+  }
+
+  /** Clusters of which nothing was found yet, since they cannot be listed. */
+  get unseen(): ReadonlySet<string> {
+    return this.#listing.unseen;
   }
 
   /** Namespaces, by scope, where workloads are looked after, or may still show up. */
@@ -75,8 +77,8 @@ export class WorkloadKeeper {
   rows(): WorkloadRow[] {
     return workloadRows({
       wishes: this.#wishes,
-      found: this.#found,
-      unlisted: this.#unlisted,
+      found: this.#listing.found,
+      unlisted: (clusterId) => this.#listing.failureIn(clusterId),
       cares: this.#state.cares,
       wallOf: (monotonicMs) => this.#deps.clock.wallMs() + (monotonicMs - this.#deps.clock.monotonicMs()),
     });
@@ -88,8 +90,7 @@ export class WorkloadKeeper {
     this.#watch.close();
     this.#orchestrator = orchestrator;
     this.#state = makeCareState();
-    this.#found = null;
-    this.#unlisted = null;
+    this.#listing = new Listing();
     this.#waiting.length = 0;
     this.#wishText = "";
     this.#watch = orchestrator?.watch(() => this.#changed()) ?? { close() {} };
@@ -116,12 +117,12 @@ export class WorkloadKeeper {
     this.#watch.close();
     this.#cancelTimer();
     this.#waiting.length = 0;
-    await this.#listing;
+    await this.#running;
     await Promise.all(this.#acting);
   }
 
   #changed(): void {
-    if (this.#listing === null) this.#plan(gatherMs);
+    if (this.#running === null) this.#plan(gatherMs);
     else this.#isDirty = true;
   }
 
@@ -134,9 +135,9 @@ export class WorkloadKeeper {
       this.#dueMs = Infinity;
       const { log } = this.#deps;
       const orchestrator = this.#orchestrator;
-      if (orchestrator === null || this.#closed || this.#listing !== null) return;
-      this.#listing = this.#run(orchestrator);
-      inBackground(log, "looking after the workloads", this.#listing);
+      if (orchestrator === null || this.#closed || this.#running !== null) return;
+      this.#running = this.#run(orchestrator);
+      inBackground(log, "looking after the workloads", this.#running);
     });
   }
 
@@ -144,50 +145,42 @@ export class WorkloadKeeper {
     const { clock } = this.#deps;
     this.#isDirty = false;
     const beganMs = clock.monotonicMs();
-    let found: readonly WorkloadStatus[] | null = null;
-    let failure: Omit<Failure, "sinceMs"> | null = null;
-    try {
-      found = await orchestrator.list();
-    } catch (error) {
-      failure = failureOf(error);
-    }
-    this.#listing = null;
+    const result = await orchestrator.list().then((found) => ({ found }), (error: unknown) => ({ error }));
+    this.#running = null;
     if (this.#closed) return;
     if (orchestrator !== this.#orchestrator) return this.#changed();
-    this.#take(found, failure, beganMs);
+    this.#take(result, beganMs);
     this.#look();
     const waitMs = Math.min(periodMs, this.#retryMs(), nextLookMs(this.#state) - clock.monotonicMs());
     this.#plan(this.#isDirty ? gatherMs : Math.max(gatherMs, waitMs));
   }
 
-  #take(found: readonly WorkloadStatus[] | null, failure: Omit<Failure, "sinceMs"> | null, beganMs: number): void {
+  #take(result: { readonly found: readonly WorkloadStatus[] } | { readonly error: unknown }, beganMs: number): void {
     const { clock, log } = this.#deps;
-    if (failure !== null) {
-      if (this.#unlisted?.reason !== failure.reason) {
-        log.error({ reason: failure.reason }, "the workloads cannot be listed; none is removed until they can");
-      }
-      const { sinceMs = clock.wallMs(), failures = 0 } = this.#unlisted ?? {};
-      this.#unlisted = { ...failure, sinceMs, failures: failures + 1 };
+    const before = this.#listing.problem;
+    const isOther = "found" in result
+      ? this.#listing.take(result.found, beganMs)
+      : this.#listing.fail(result.error, { beganMs, wallMs: clock.wallMs() });
+    const { problem } = this.#listing;
+    if (problem === null) {
+      if (before !== null) log.info("the workloads can be listed again");
+    } else {
       this.#deps.onListFailure?.();
-      return;
+      if (problem.reason !== before?.reason) {
+        log.error({ reason: problem.reason }, "workloads cannot be listed; none is removed there until they can");
+      }
     }
-    if (this.#unlisted !== null) log.info("the workloads can be listed again");
-    this.#unlisted = null;
-    const before = this.#found;
-    this.#found = found;
-    this.#listedMs = beganMs;
-    if (!isSameListing(before, found)) this.#deps.onFound();
+    if (isOther) this.#deps.onFound();
   }
 
   #look(): void {
-    if (this.#found !== null && this.#deps.mayAct()) {
+    const { found } = this.#listing;
+    if (found !== null && this.#deps.mayAct()) {
       const seen = {
         wishes: this.#wishes,
         mayRemove: (one: WorkloadStatus) => one.fingerprint !== "" && this.#removable.has(scopeOf(one)),
-        found: this.#found,
-        isStale: this.#unlisted !== null,
-        // What is stale does not hold up what is new: applying is idempotent.
-        listedMs: this.#unlisted === null ? this.#listedMs : Infinity,
+        found,
+        listed: (clusterId: string) => this.#listing.of(clusterId),
       };
       this.#waiting.push(...look(this.#state, seen, this.#deps.clock.monotonicMs()));
       this.#act();
@@ -238,14 +231,9 @@ export class WorkloadKeeper {
   }
 
   #retryMs(): number {
-    if (this.#unlisted === null) return Infinity;
+    const { problem } = this.#listing;
+    if (problem === null) return Infinity;
     const { first, max } = listRetryMs;
-    return Math.min(max, first * 2 ** Math.min(30, this.#unlisted.failures - 1))
-      * (0.8 + 0.4 * this.#deps.random.float());
+    return Math.min(max, first * 2 ** Math.min(30, problem.failures - 1)) * (0.8 + 0.4 * this.#deps.random.float());
   }
-}
-
-function failureOf(error: unknown): Omit<Failure, "sinceMs"> {
-  if (error instanceof OrchestratorError) return { kind: error.kind, reason: messageOf(error) };
-  return { kind: error instanceof WorkloadMissingError ? "conflict" : "unavailable", reason: messageOf(error) };
 }

@@ -102,6 +102,25 @@ test("an accepted number outlives another change and a restart, until the docume
   assert.equal(real().replicas, 6);
 });
 
+test("an approved number counts over one that was accepted before, also one that the documents said all along", async () => {
+  await made({ drift: "accept" });
+  kept.orchestrator.changeByHand(path, { replicas: 3 });
+  await kept.advance(settledMs);
+  assert.equal(kept.row(path)?.replicasWished, 3);
+  for (const [approval, replicas] of [["plan-1", 2], ["plan-2", 4], ["plan-3", 3]] as const) {
+    kept.approve("shop", replicas, approval);
+    await kept.advance(settledMs);
+    assert.deepEqual([real().replicas, kept.row(path)?.replicasWished, kept.row(path)?.state], [
+      replicas,
+      replicas,
+      "ok",
+    ]);
+    kept.orchestrator.changeByHand(path, { replicas: 6 });
+    await kept.advance(settledMs);
+    assert.deepEqual([real().replicas, kept.row(path)?.state], [6, "drifted"], "what is set by hand later is accepted");
+  }
+});
+
 test("a workload that is deleted by hand is made again under either policy", async () => {
   for (const drift of ["repair", "accept"]) {
     kept.declare("shop", { drift });
@@ -140,6 +159,38 @@ test("while the workloads cannot be listed nothing is removed, and new wishes ar
   kept.orchestrator.refused.clear();
   await kept.advance(60_000, 500);
   assert.equal(kept.row(path)?.state, "ok");
+});
+
+test("a cluster that cannot be listed holds up no other, and what is there stays", async () => {
+  await made();
+  kept.orchestrator.createByHand({ clusterId: "c2", namespace: "bank", name: "theirs" }, 1);
+  await kept.advance(settledMs);
+  kept.orchestrator.unlisted.add("c2");
+  kept.orchestrator.changeByHand(path, { replicas: 9 });
+  await kept.advance(settledMs);
+  assert.deepEqual([real().replicas, kept.row(path)?.state], [2, "ok"]);
+  const away = kept.row("c2/bank/theirs");
+  assert.deepEqual([away?.state, away?.problem], ["unknown", "it cannot be looked at: no way to c2"]);
+
+  kept.orchestrator.unlisted.clear();
+  kept.orchestrator.unlisted.add("c1");
+  kept.forget("shop");
+  await kept.advance(10_000);
+  assert.deepEqual([kept.orchestrator.deletes, kept.row(path)?.state], [0, "unknown"]);
+  kept.orchestrator.unlisted.clear();
+  await kept.advance(60_000, 500);
+  assert.deepEqual([...kept.orchestrator.real.keys()], ["c2/bank/theirs"]);
+});
+
+test("what is in a cluster that could not be listed yet is neither made nor taken over before it can", async () => {
+  kept.orchestrator.createByHand({ clusterId: "c1", namespace: "shop", name: "shop-own" }, 3);
+  kept.orchestrator.unlisted.add("c1");
+  kept.declare("shop");
+  await kept.advance(10_000);
+  assert.deepEqual([kept.orchestrator.applies, kept.row(path)?.state], [0, "unknown"]);
+  kept.orchestrator.unlisted.clear();
+  await kept.advance(60_000, 500);
+  assert.deepEqual([kept.row(path)?.state, kept.row(path)?.adopted], ["ok", true]);
 });
 
 test("one that is refused is tried again later each time, and holds up no other", async () => {

@@ -21,6 +21,8 @@ export interface RecordInputs {
   /** Whether a document says that number, and not just a default. */
   readonly isExplicit: boolean;
   readonly policy: DriftPolicy;
+  /** Id of the approved plan whose number `declared` is; "" when it is no such number. */
+  readonly approval: string;
   /** The workload as it is there; null when there is none, undefined while that is not known. */
   readonly found: WorkloadStatus | null | undefined;
 }
@@ -31,6 +33,7 @@ export function nextRecord(before: WorkloadRecord | null, inputs: RecordInputs):
   const known = before?.name === name ? before : null;
   if (known === null && found === undefined) return before;
   const isFromOutside = found?.fingerprint === "";
+  const isNewer = isApprovedSince(known, inputs);
   // Once it is gone, what is made in its place is our own.
   const adopted = isFromOutside || (known?.adopted === true && found !== null);
   return {
@@ -39,8 +42,17 @@ export function nextRecord(before: WorkloadRecord | null, inputs: RecordInputs):
     name,
     metric: before?.metric ?? metrics[0] ?? "",
     adopted,
-    accepted: acceptedIn(known?.accepted ?? null, inputs),
+    accepted: isNewer ? null : acceptedIn(known?.accepted ?? null, inputs),
+    approval: isNewer ? known?.approval ?? "" : inputs.approval,
   };
+}
+
+/**
+ * Whether a plan was approved whose number the workload has not had yet. Then that number counts, and not the one that
+ * somebody set before: the plan was made with it in view.
+ */
+function isApprovedSince(known: WorkloadRecord | null, { approval, declared, found }: RecordInputs): boolean {
+  return approval !== "" && approval !== known?.approval && found?.replicas !== declared;
 }
 
 /** Replicas that are to run: as the documents say, unless another number was taken over since. */

@@ -18,6 +18,8 @@ export interface WorkloadRecord {
   readonly adopted: boolean;
   /** A number of replicas that was found and taken over, in place of the one that the documents say (`declared`). */
   readonly accepted: AcceptedReplicas | null;
+  /** Id of the approved plan whose number the workload has had; "" for none. */
+  readonly approval: string;
 }
 
 export interface AcceptedReplicas {
@@ -40,6 +42,7 @@ const schema = z.looseObject({
   metric: z.string(),
   adopted: z.boolean(),
   accepted: z.object({ declared: replicas, replicas, by: z.enum(["adoption", "drift"]) }).nullable(),
+  approval: z.string().default(""),
 });
 
 export function recordPath(
@@ -48,8 +51,9 @@ export function recordPath(
   return `${recordsFolder}${clusterId}/${namespace}.json`;
 }
 
-export function writeRecord({ clusterId, namespace, name, metric, adopted, accepted }: WorkloadRecord): string {
-  return `${JSON.stringify({ clusterId, namespace, name, metric, adopted, accepted }, null, 2)}\n`;
+export function writeRecord(record: WorkloadRecord): string {
+  const { clusterId, namespace, name, metric, adopted, accepted, approval } = record;
+  return `${JSON.stringify({ clusterId, namespace, name, metric, adopted, accepted, approval }, null, 2)}\n`;
 }
 
 /** The record that an entry of the store is; null when it is none, or belongs elsewhere. */

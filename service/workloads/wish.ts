@@ -6,6 +6,8 @@ export interface WorkloadRule {
   readonly drift: DriftPolicy;
   /** Replicas that were taken over from what was found; null when the workload's own number counts. */
   readonly accepted: number | null;
+  /** Whether a number was approved that it has not had yet: what somebody set by hand before stands back. */
+  readonly approved: boolean;
   /** Whether it may be taken over from whoever made it. */
   readonly adopted: boolean;
   /** Why it is left as it is there; null when nothing stands against changing it. */
@@ -31,7 +33,14 @@ export interface Wish {
   readonly rule: WorkloadRule;
 }
 
-export const plainRule: WorkloadRule = { drift: "repair", accepted: null, adopted: false, hold: null, warning: "" };
+export const plainRule: WorkloadRule = {
+  drift: "repair",
+  accepted: null,
+  approved: false,
+  adopted: false,
+  hold: null,
+  warning: "",
+};
 
 /** What is to be applied: the workload, with the replicas that count. */
 export function appliedOf({ workload, rule }: Wish): Workload {
@@ -58,6 +67,7 @@ export function needOf(wish: Wish, found: WorkloadStatus | undefined): Need | nu
 }
 
 function scaleNeed(rule: WorkloadRule, replicas: number, found: WorkloadStatus): Need | null {
+  if (rule.approved) return "scaled";
   const isByHand = found.replicas !== found.replicasApplied && found.replicasApplied === replicas;
   if (rule.drift === "repair") return isByHand ? "repair" : "scaled";
   // What is found becomes what is wished for, at the next reconciliation.

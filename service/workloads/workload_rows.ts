@@ -43,8 +43,8 @@ export interface WorkloadRow {
 export interface RowInputs {
   readonly wishes: ReadonlyMap<string, Wish>;
   readonly found: readonly WorkloadStatus[] | null;
-  /** Why the workloads cannot be listed. */
-  readonly unlisted: Failure | null;
+  /** Why the workloads of a cluster cannot be listed; null when they can. */
+  unlisted(clusterId: string): Failure | null;
   readonly cares: ReadonlyMap<string, Care>;
   /** Unix milliseconds of a monotonic time. */
   wallOf(monotonicMs: number): number;
@@ -70,7 +70,8 @@ function rowOf(
 ): WorkloadRow {
   const drift = found === undefined ? [] : driftOf(found);
   const isDue = care !== undefined && care.need !== null && !care.busy && care.attempts > 0;
-  const [state, problem] = standing(wish, found, care, drift, inputs);
+  const unlisted = inputs.unlisted(cluster);
+  const [state, problem] = standing(wish, found, care, drift, unlisted);
   return {
     cluster,
     namespace,
@@ -84,7 +85,7 @@ function rowOf(
     drift,
     adopted: wish?.rule.adopted ?? false,
     problem,
-    sinceMs: care?.failure?.sinceMs ?? inputs.unlisted?.sinceMs ?? 0,
+    sinceMs: care?.failure?.sinceMs ?? unlisted?.sinceMs ?? 0,
     attempts: care?.attempts ?? 0,
     nextTryMs: isDue ? Math.round(inputs.wallOf(care.nextTryMs)) : 0,
   };
@@ -101,7 +102,7 @@ function standing(
   found: WorkloadStatus | undefined,
   care: Care | undefined,
   drift: readonly Difference[],
-  { unlisted }: RowInputs,
+  unlisted: Failure | null,
 ): [WorkloadState, string] {
   if (care !== undefined && care.failure !== null) return ["failed", care.failure.reason];
   if (unlisted !== null) return ["unknown", `it cannot be looked at: ${unlisted.reason}`];

@@ -85,9 +85,9 @@ suite("three services, two exporters and five collectors", () => {
 
   test("work on without two collectors, one that learns by http and one by file", { timeout: 120_000 }, async () => {
     const names = [1, 2].map((index) => `bcs-collector-shop-${index}`);
-    const before = await shares();
+    const owned = await shares();
     await Promise.all(names.map(async (name) => {
-      const mine = new Set(before.get(name));
+      const mine = new Set(owned.get(name));
       assert.ok(mine.size >= 2);
       await fleet.kill(name);
       const killedMs = Date.now();

@@ -34,6 +34,8 @@ const openLabels: ReadonlyMap<string, readonly string[]> = new Map([
   ["bcs_metric_collector_limit_exceeded_total", ["limit", "metric"]],
   ["bcs_metric_service_kubernetes_failures_total", ["cluster", "kind"]],
   ["bcs_metric_service_kubernetes_requests_total", ["cluster"]],
+  ["bcs_metric_service_mesos_failures_total", ["cluster", "kind"]],
+  ["bcs_metric_service_mesos_requests_total", ["cluster"]],
 ]);
 
 const alertsSchema = z.object({

@@ -26,6 +26,9 @@ export const targetRow = z.strictObject({
   metric: z.string(),
   address: z.string().meta({ description: "`host:port`; empty when it is unresolved." }),
   pod: z.string(),
+  endpoint: z.string().exactOptional().meta({
+    description: "Address, path and parameters of a target that has some of its own; absent without.",
+  }),
   collector: z.string().meta({ description: "Who scrapes it; empty when nobody does." }),
   movesTo: z.strictObject({ collector: z.string(), atMs: timeMs }).nullable().meta({
     description: "Who takes it over, and when; null for nobody.",
@@ -178,6 +181,9 @@ const problemPlace = z.strictObject({ path: z.string(), line: z.int(), column: z
 
 export const serviceStatus = z.strictObject({
   store: z.strictObject({ synced: z.boolean(), reason: z.string() }),
+  unread: z.array(z.strictObject({ source: z.string(), cluster: z.string() })).meta({
+    description: "Sources that have not been read since the service started; the cluster is empty for every cluster.",
+  }),
   leader: z.strictObject({ leading: z.boolean(), epoch: z.int(), leader: z.string() }),
   guards: z.array(hold),
   documents: z.record(z.string(), count).meta({ description: "Number of files by state." }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { seatMessage } from "../../../core/registry/ordinals/seat.ts";
 import { serviceLedger } from "../../../core/telemetry/ledger_answer.ts";
 import { approvalStates } from "../../autoscale/approvals/approval.ts";
 import { targetHealths } from "../../health/target_rows.ts";
@@ -286,6 +287,33 @@ const streams: Record<string, RouteDoc> = {
   },
 };
 
+const numbered = { cluster: z.string(), namespace: z.string(), workload: z.string() };
+const claimBody = { "application/json": z.object({ ...numbered, seat: seatMessage }) };
+const heldAnswer = json(z.strictObject({ held: z.boolean() }));
+const ordinals: Record<string, RouteDoc> = {
+  "GET /v1/registry/ordinals": {
+    summary: "Claims to numbers among the collectors of one name",
+    tag: "for collectors",
+    query: numbered,
+    answers: { 200: json(z.strictObject({ seats: z.array(seatMessage) })) },
+    refusals: [400, 503],
+  },
+  "POST /v1/registry/ordinals/claim": {
+    summary: "Claims a number; held is false when another was faster",
+    tag: "for collectors",
+    body: claimBody,
+    answers: { 200: heldAnswer },
+    refusals: [400, 413, 503],
+  },
+  "POST /v1/registry/ordinals/renew": {
+    summary: "Renews a claim to a number, or gives it back; held is false when it is another's",
+    tag: "for collectors",
+    body: claimBody,
+    answers: { 200: heldAnswer },
+    refusals: [400, 413, 503],
+  },
+};
+
 const generated = (verb: string): RouteDoc => ({
   summary: `Refused: collections are generated, nobody can ${verb} them`,
   tag: "collections",
@@ -323,7 +351,10 @@ const process: Record<string, RouteDoc> = {
   "GET /readyz": {
     summary: "Whether the service can work",
     tag: "process",
-    answers: { 200: text("text/plain", "It can."), 503: text("text/plain", "Why it cannot.") },
+    answers: {
+      200: text("text/plain", "It can; what is missing all the same is said."),
+      503: text("text/plain", "Why it cannot."),
+    },
     open: true,
   },
 };
@@ -334,6 +365,7 @@ export const routeDocs: Readonly<Record<string, RouteDoc>> = {
   ...guards,
   ...approvals,
   ...streams,
+  ...ordinals,
   ...process,
   ...oldRoutes,
 };

@@ -4,6 +4,7 @@ import {
   type CollectionTarget,
   timeoutSeconds,
 } from "../../../core/config/schema.ts";
+import { queryOf } from "../../../core/scrape/endpoint.ts";
 import { objectMeta } from "./object_meta.ts";
 import { cleanUri, tlsConfigOf, wholeSeconds } from "./old_metric.ts";
 
@@ -55,9 +56,11 @@ function isOwned({ fromMs, untilMs }: CollectionTarget, nowMs: number): boolean 
 function cfgOf(metric: CollectionMetric, target: CollectionTarget, namespace: string) {
   const scheme = target.scheme ?? metric.scheme;
   const portAt = target.address.lastIndexOf(":");
-  const address = `${scheme}://${target.address}${cleanUri(metric.uri)}`;
+  const address = `${scheme}://${target.address}${cleanUri(target.uri ?? metric.uri)}`;
+  // Old collectors tell items apart by their keys: of several targets at one address each needs its own.
+  const own = target.parameters === undefined ? "" : `?${queryOf(target.parameters)}`;
   return {
-    cfgKey: `${metric.name}_${address}`,
+    cfgKey: `${metric.name}_${address}${own}`,
     version: metric.version,
     meta: objectMeta({ name: target.pod, namespace, labels: target.labels }),
     dataid: metric.dataId,
@@ -66,7 +69,7 @@ function cfgOf(metric: CollectionMetric, target: CollectionTarget, namespace: st
     scheme,
     address,
     head: metric.head,
-    parameters: metric.parameters,
+    parameters: target.parameters ?? metric.parameters,
     method: metric.method,
     frequency: metric.frequency,
     timeout: wholeSeconds(timeoutSeconds(metric)),

@@ -54,6 +54,21 @@ test("of several workloads each gets what its own instances have", async () => {
   assert.equal(answer, ok(`{"version":"1","cfgs":[[${cartItem("10.0.0.2", "b")}]]}`));
 });
 
+test("targets that share an address have keys and parameters of their own", async () => {
+  const app = await OldApp.make();
+  const probe = (name: string) => target("10.0.0.1", name, { uri: "/probe", parameters: { target: name } });
+  app.set(collectionOf("one-0", 1, [cartOf(probe("a"), probe("b"))]));
+  const answer = JSON.parse(await app.ask("GET", "/collector/k8s/c1/shop/one")) as {
+    readonly data: { readonly cfgs: readonly (readonly Record<string, unknown>[])[] };
+  };
+  const address = "http://10.0.0.1:9100/probe";
+  const got = answer.data.cfgs[0]?.map(({ cfgKey, address: asked, parameters }) => [cfgKey, asked, parameters]);
+  assert.deepEqual(got, [
+    [`cart_${address}?target=a`, address, { target: "a" }],
+    [`cart_${address}?target=b`, address, { target: "b" }],
+  ]);
+});
+
 test("a namespace without collections has nothing to scrape", async () => {
   const app = await OldApp.make();
   assert.equal(await app.ask("GET", "/collector/mesos/c1/none/one"), ok('{"version":"","cfgs":[]}'));

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { AutoscaleRule } from "../../../core/config/autoscale.ts";
 import { canonicalJson } from "../../../core/config/canonical.ts";
 import { instanceName } from "../../orchestrator/names.ts";
-import { keyOf } from "../../reconcile/collections.ts";
 import type { CollectorUsage } from "../usage/usage.ts";
 import { divideAnew, type Division } from "./divide_anew.ts";
 
@@ -153,7 +152,8 @@ function movesOf({ owners }: Division, after: ReadonlyMap<string, readonly strin
       if (from !== to) moves.push({ metric: key.slice(0, space), address: key.slice(space + 1), from, to });
     }
   }
-  return moves.toSorted((a, b) => keyOf(a.metric, a.address) < keyOf(b.metric, b.address) ? -1 : 1);
+  const nameOf = ({ metric, address }: Move) => `${metric} ${address}`;
+  return moves.toSorted((a, b) => nameOf(a) < nameOf(b) ? -1 : 1);
 }
 
 /** What the collectors use now goes with their targets. That of memory is rather too much, since part of it is fixed. */

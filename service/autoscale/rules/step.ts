@@ -24,6 +24,8 @@ export interface Observation {
   readonly rule: AutoscaleRule;
   /** Collectors that the namespace is to have now. */
   readonly replicas: number;
+  /** Targets of the namespace: more collectors than these relieve nobody. */
+  readonly targets: number;
   /** Of each of them. */
   readonly usages: readonly CollectorUsage[];
   /** Nothing is proposed while something is decided, or was a moment ago: why; "" when something may be. */
@@ -48,7 +50,7 @@ export const gapMsMax = 120_000;
 const roomShare = 0.9;
 
 export function step(memory: ScaleMemory, observation: Observation, nowMs: number): Decision {
-  const { rule, replicas, blocked } = observation;
+  const { rule, replicas, targets, blocked } = observation;
   if (nowMs - memory.seenMs > gapMsMax) forget(memory);
   const figures = figuresOf(observation);
   const outside = outsideOf(rule, replicas);
@@ -63,9 +65,9 @@ export function step(memory: ScaleMemory, observation: Observation, nowMs: numbe
   memory.highSinceMs = high.length > 0 ? memory.highSinceMs ?? nowMs : null;
   memory.lowSinceMs = low ? memory.lowSinceMs ?? nowMs : null;
   const state = high.length > 0 ? "high" : low ? "low" : "enough";
-  const to = outside?.to ?? wantedReplicas(state, rule, replicas);
+  const to = outside?.to ?? wantedReplicas(state, rule, replicas, targets);
   const detail = outside?.reason ?? (state === "high" ? high : figures).map((one) => one.detail).join("; ");
-  if (to === replicas) return { state, detail: atBound(state, rule, detail), proposal: null };
+  if (to === replicas) return { state, detail: atBound(state, rule, replicas, detail), proposal: null };
   if (blocked !== "") return { state, detail: `${detail}; ${blocked}`, proposal: null };
   const sinceMs = outside !== null ? -Infinity : (state === "high" ? memory.highSinceMs : memory.lowSinceMs) ?? nowMs;
   const waitMs = sinceMs + rule.forSeconds * 1000 - nowMs;
@@ -130,8 +132,13 @@ function isLow(figures: readonly Figure[], replicas: number, rule: AutoscaleRule
   });
 }
 
-function wantedReplicas(state: "high" | "low" | "enough", rule: AutoscaleRule, replicas: number): number {
-  if (state === "high") return Math.max(replicas, Math.min(rule.max, replicas + rule.step));
+function wantedReplicas(
+  state: "high" | "low" | "enough",
+  rule: AutoscaleRule,
+  replicas: number,
+  targets: number,
+): number {
+  if (state === "high") return Math.max(replicas, Math.min(rule.max, replicas + rule.step, targets));
   if (state === "low") return Math.min(replicas, Math.max(rule.min, replicas - rule.step));
   return replicas;
 }
@@ -144,7 +151,8 @@ function outsideOf({ min, max }: AutoscaleRule, replicas: number): { to: number;
   return null;
 }
 
-function atBound(state: ScaleState, { min, max }: AutoscaleRule, detail: string): string {
+function atBound(state: ScaleState, { min, max }: AutoscaleRule, replicas: number, detail: string): string {
+  if (state === "high" && replicas < max) return `${detail}; another collector would have no target`;
   if (state === "high") return `${detail}; there are the most already, ${max}`;
   return state === "low" ? `${detail}; there are the fewest already, ${min}` : detail;
 }

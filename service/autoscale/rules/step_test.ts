@@ -20,7 +20,7 @@ function usagesOf(cpu: readonly (number | null)[], over: Partial<CollectorUsage>
 /** What is decided when it is so for so many seconds, looked at every 15 s. */
 function after(seconds: number, over: Partial<Observation>, memory = makeScaleMemory()): Decision {
   const replicas = over.usages?.length ?? 2;
-  const observation = { rule, replicas, usages: usagesOf([80, 80]), blocked: "", ...over };
+  const observation = { rule, replicas, usages: usagesOf([80, 80]), targets: 100, blocked: "", ...over };
   let decision = step(memory, observation, 0);
   for (let second = 15; second <= seconds; second += 15) decision = step(memory, observation, second * 1000);
   return decision;
@@ -35,11 +35,20 @@ test("one collector more is proposed when the figure was above for long enough, 
   });
 });
 
+test("no collector is proposed that would have no target", () => {
+  assert.equal(after(60, { targets: 3 }).proposal?.to, 3);
+  const useless = after(60, { targets: 2 });
+  assert.deepEqual([useless.state, useless.proposal], ["high", null]);
+  assert.match(useless.detail, /; another collector would have no target$/);
+  // Bounds are what somebody said.
+  assert.equal(after(60, { targets: 2, rule: { ...rule, min: 4 } }).proposal?.to, 4);
+});
+
 test("between the figures nothing is proposed, and the time begins anew", () => {
   assert.deepEqual(after(600, { usages: usagesOf([50, 50]) }).state, "enough");
   const memory = makeScaleMemory();
   after(45, {}, memory);
-  const observation = { rule, replicas: 2, usages: usagesOf([60, 60]), blocked: "" };
+  const observation = { rule, replicas: 2, targets: 100, usages: usagesOf([60, 60]), blocked: "" };
   assert.equal(step(memory, observation, 50_000).state, "enough");
   assert.equal(step(memory, { ...observation, usages: usagesOf([80, 80]) }, 65_000).state, "waiting");
 });
@@ -55,7 +64,7 @@ test("missing is not zero: without the figure of one collector nothing is decide
 test("a gap in what is known ends the time that it has been so", () => {
   const memory = makeScaleMemory();
   after(45, {}, memory);
-  const observation = { rule, replicas: 2, usages: usagesOf([80, 80]), blocked: "" };
+  const observation = { rule, replicas: 2, targets: 100, usages: usagesOf([80, 80]), blocked: "" };
   assert.equal(step(memory, observation, 45_000 + gapMsMax + 1).state, "waiting");
 });
 
@@ -107,7 +116,7 @@ test("steady load leads to a number that stays, whatever it is and however it sw
     for (let second = 0; second < 14_400; second += 15) {
       const share = load * (1 - swing + 2 * swing * random.float()) / replicas;
       const usages = usagesOf(Array.from({ length: replicas }, () => random.float() < 0.02 ? null : share));
-      const { proposal } = step(memory, { rule, replicas, usages, blocked: "" }, second * 1000);
+      const { proposal } = step(memory, { rule, replicas, targets: 100, usages, blocked: "" }, second * 1000);
       if (proposal === null) continue;
       changes.push(proposal.to - replicas);
       replicas = proposal.to;

@@ -3,6 +3,7 @@ import { seededRandom } from "../../../core/runtime/seeded_random.ts";
 import { MemoryStore } from "../../../core/store/memory_store.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
 import { Registry } from "../../../core/telemetry/metrics.ts";
+import { scopeOf } from "../../targets/sources.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { Approvals } from "../approvals/approvals.ts";
 import { Decider } from "../approvals/decider.ts";
@@ -30,6 +31,8 @@ export class ScalingWorld {
   /** Collectors that are there; all that are wished by default. */
   alive = (wished: readonly string[]): readonly string[] => wished;
   unsettled = "";
+  /** Whether a change of the namespace is held. */
+  isHeld = false;
   /** Texts of each write of an approved number, in order. */
   readonly written: string[] = [];
 
@@ -88,7 +91,12 @@ export class SimulatedService {
       metrics,
       lookMs: 15_000,
       expiryMs: 3_600_000,
-      namespaces: () => Promise.resolve([this.now()]),
+      namespaces: () =>
+        Promise.resolve(
+          world.isHeld
+            ? { places: [], held: new Set([scopeOf(this.now())]) }
+            : { places: [this.now()], held: new Set<string>() },
+        ),
       acting: () => ({ mayAct, epoch: index + 1, name: `service-${index}` }),
       apply: (event) => this.apply(event),
     });

@@ -18,9 +18,9 @@ export interface PodsDiscoveryOptions {
 /** Finds the pods of a Kubernetes cluster. */
 export function makePodsDiscovery(options: PodsDiscoveryOptions): Discovery {
   const { clusterId, namespaces, client, clock, random } = options;
-  const name = `kubernetes ${clusterId}`;
   return {
-    name,
+    name: `kubernetes ${clusterId}`,
+    clusters: [clusterId],
     watch(onChange) {
       // A pod that changes in what does not matter here, such as its conditions, is as it was.
       const known = new Map<string, { readonly text: string; readonly pod: Pod }>();

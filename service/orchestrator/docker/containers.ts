@@ -146,8 +146,9 @@ export class Containers {
       createdSchema,
     );
     try {
-      for (const network of networks.slice(1)) await this.#join(Id, network);
-      await this.#start(Id);
+      // By its name: a reason that is another one at each attempt would be told each time.
+      for (const network of networks.slice(1)) await this.#join(recipe.name, network);
+      await this.#start(recipe.name);
     } catch (error) {
       // One that cannot start would stand in the way of the next attempt.
       await this.#engine.send({ method: "DELETE", path: `/containers/${Id}`, query: { force: "true" } }, [404, 409]);
@@ -156,13 +157,15 @@ export class Containers {
   }
 
   /** 403 is the engine's answer when it has joined already. */
-  #join(id: string, network: string): Promise<void> {
+  #join(container: string, network: string): Promise<void> {
     const path = `/networks/${encodeURIComponent(network)}/connect`;
-    return this.#engine.send({ method: "POST", path, body: { Container: id } }, [403]);
+    return this.#engine.send({ method: "POST", path, body: { Container: container } }, [403]);
   }
 
-  #start(id: string): Promise<void> {
-    return this.#engine.send({ method: "POST", path: `/containers/${id}/start`, timeoutMs: createTimeoutMs }, [304]);
+  #start(container: string): Promise<void> {
+    return this.#engine.send({ method: "POST", path: `/containers/${container}/start`, timeoutMs: createTimeoutMs }, [
+      304,
+    ]);
   }
 
   async #defaultsOf(image: string): Promise<ImageDefaults> {

@@ -46,11 +46,7 @@ export function statusOf(
     drift: working
       ? []
       : sorted.flatMap(([ordinal, found]) => driftAt(instanceName(key.name, ordinal), found, several)),
-    problem: [
-      memory?.problem ?? "",
-      ...sorted.map(([ordinal, found]) => problemAt(instanceName(key.name, ordinal), found)),
-    ]
-      .filter((text) => text !== "").join("; "),
+    problem: [memory?.problem ?? "", firstProblem(key, sorted)].filter((text) => text !== "").join("; "),
     instances,
   };
 }
@@ -105,11 +101,24 @@ function endOf({ State }: FoundContainer): string {
   return State.Error === "" ? `exit code ${State.ExitCode}` : State.Error;
 }
 
+/** Of one container only: what many say in turns would be another problem each time. */
+function firstProblem({ name }: WorkloadKey, sorted: readonly (readonly [number, FoundContainer])[]): string {
+  for (const [ordinal, found] of sorted) {
+    const problem = problemAt(instanceName(name, ordinal), found);
+    if (problem !== "") return problem;
+  }
+  return "";
+}
+
 function problemAt(name: string, found: FoundContainer): string {
   const { State } = found;
   if (State.Status === "restarting") return `${name} ends again and again: ${endOf(found)}`;
   if (State.Status === "exited" || State.Status === "dead") return `${name} is stopped: ${endOf(found)}`;
   if (State.Status === "created" && State.Error !== "") return `${name} does not start: ${State.Error}`;
+  // Between two attempts, when it has not yet shown that it is well.
+  if (State.Health?.Status === "starting" && found.RestartCount > 1) {
+    return `${name} was started again after it had ended, and has not shown yet that it is well`;
+  }
   if (State.Status === "paused") return `${name} is paused`;
   if (State.Health?.Status !== "unhealthy") return "";
   const said = State.Health.Log?.at(-1)?.Output.replace(/\s+/g, " ").trim().slice(0, 200) ?? "";

@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../../../core/runtime/env.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
 import type { KubeClient } from "../../kubernetes/client.ts";
-import { type Orchestrator, OrchestratorError } from "../orchestrator.ts";
+import { listClusters, type Orchestrator, OrchestratorError } from "../orchestrator.ts";
 import { type Workload, type WorkloadKey, workloadPath, type WorkloadStatus } from "../workload.ts";
 import { ClusterSets } from "./cluster_sets.ts";
 import type { SetOptions } from "./collector_set.ts";
@@ -54,8 +54,7 @@ class KubernetesOrchestrator implements Orchestrator {
   }
 
   async list(): Promise<WorkloadStatus[]> {
-    const lists = await Promise.all([...this.#clusters.values()].map((cluster) => cluster.list()));
-    return lists.flat();
+    return await listClusters(this.#clusters);
   }
 
   watch(onChange: () => void): { close(): void } {

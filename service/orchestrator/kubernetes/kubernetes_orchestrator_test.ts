@@ -104,7 +104,7 @@ test("a cluster that may not be read fails the list, which leaves out nothing si
       return failure === null ? null : true;
     });
     const message = 'Cannot list the workloads of cluster "c2": HTTP 403: cannot list';
-    await assert.rejects(orchestrator.list(), { name: "OrchestratorError", kind: "forbidden", message });
+    await assert.rejects(orchestrator.list(), { name: "PartialListError", kind: "forbidden", message });
   }));
 
 test("a set of another cluster's id, or of another workload, is not touched", () =>

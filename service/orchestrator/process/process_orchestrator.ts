@@ -13,13 +13,15 @@ import {
   workloadPath,
   type WorkloadStatus,
 } from "../workload.ts";
-import { makeSupervisorState, nextWakeMs, step, type SupervisorEvent } from "./supervisor.ts";
+import { isFailing, makeSupervisorState, nextWakeMs, step, type SupervisorEvent } from "./supervisor.ts";
 
 export interface ProcessOrchestratorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Starts one collector process. */
   start(instance: Instance): Child;
+  /** The file that a collector writes what it says to, for whoever looks for why it ends. */
+  logOf?(instance: Instance): string;
   /** Called each time that a collector is started anew after it ended. */
   onRestart?(): void;
   /** How long a collector may take to end before it is killed. */
@@ -80,7 +82,7 @@ class ProcessOrchestrator implements Orchestrator {
     const workloads = [...this.#workloads].toSorted(([a], [b]) => a < b ? -1 : 1);
     return Promise.resolve(workloads.map(([, workload]) => {
       const instances = instancesOf(workload).map((instance) => this.#statusOf(instance));
-      return { ...asApplied(workload), problem: problemOf(instances), instances };
+      return { ...asApplied(workload), problem: this.#problemOf(workload), instances };
     }));
   }
 
@@ -157,6 +159,22 @@ class ProcessOrchestrator implements Orchestrator {
     }
   }
 
+  /** The first collector that does not stay alive, and why. */
+  #problemOf(workload: Workload): string {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const instance of instancesOf(workload)) {
+      const child = this.#state.children.get(pathOf(instance));
+      if (child === undefined) continue;
+      const { name } = instance;
+      if (isFailing(child, nowMs)) {
+        const place = this.#options.logOf === undefined ? "" : `; its log: ${this.#options.logOf(instance)}`;
+        return `${name} ends again and again: ${child.lastEnd}${place}`;
+      }
+      if (child.state === "waiting") return `${name} is started again after a pause; it ended: ${child.lastEnd}`;
+    }
+    return "";
+  }
+
   #statusOf(instance: Instance): InstanceStatus {
     const path = pathOf(instance);
     const child = this.#state.children.get(path);
@@ -177,12 +195,6 @@ function instancesOf(workload: Workload): Instance[] {
     ordinal,
     name: instanceName(workload.name, ordinal),
   }));
-}
-
-/** The first collector that does not stay alive, and why. */
-function problemOf(instances: readonly InstanceStatus[]): string {
-  const waiting = instances.find(({ state }) => state === "waiting");
-  return waiting === undefined ? "" : `${waiting.name} is started again after a pause; it ended: ${waiting.lastEnd}`;
 }
 
 function pathOf({ workload, name }: Instance): string {

@@ -23,6 +23,7 @@ function setup() {
     log: makeLogger("test", "silent"),
     graceMs: 1000,
     onRestart: () => restarts++,
+    logOf: ({ name }) => `/logs/${name}`,
     start(instance) {
       const failure = failures.shift();
       if (failure !== undefined) throw failure;
@@ -98,6 +99,25 @@ test("a process that dies is started again after a pause, and the status says ho
   clock.advance(1);
   assert.equal(processes.length, 2);
   assert.equal(restarts(), 1);
+});
+
+test("one that ends again and again is one problem throughout, until it has run for a while", async () => {
+  const { orchestrator, processes, clock } = setup();
+  await orchestrator.apply(workload(1));
+  const problem = async () => (await orchestrator.list())[0]?.problem;
+  await processes[0]?.end({ code: 2, signal: null });
+  assert.equal(await problem(), "bcs-collector-shop-0 is started again after a pause; it ended: exit code 2");
+  clock.advance(1000);
+  assert.equal(await problem(), "", "once is an accident");
+  for (const pauseMs of [2000, 4000]) {
+    await processes.at(-1)?.end({ code: 2, signal: null });
+    const told = "bcs-collector-shop-0 ends again and again: exit code 2; its log: /logs/bcs-collector-shop-0";
+    assert.equal(await problem(), told);
+    clock.advance(pauseMs);
+    assert.equal(await problem(), told);
+  }
+  clock.advance(60_000);
+  assert.equal(await problem(), "");
 });
 
 test("what cannot even be started is tried again like what ended", async () => {

@@ -59,6 +59,11 @@ export function step(state: SupervisorState, event: SupervisorEvent, nowMs: numb
   }
 }
 
+/** Whether a child ends by itself again and again: one that was started a moment ago has proved nothing yet. */
+export function isFailing({ failures, state, startedMs }: SupervisedChild, nowMs: number): boolean {
+  return failures > 1 && (state === "waiting" || nowMs - startedMs < stableMs);
+}
+
 /** Monotonic time at which `wake` has something to do, or null when nothing waits. */
 export function nextWakeMs(state: SupervisorState): number | null {
   const waiting = [...state.children.values()].filter((child) => child.state === "waiting");

@@ -2,8 +2,10 @@ import { documentSchemas } from "../../../core/config/schema.ts";
 import type { CollectorDocument, MetricDocument } from "../../../core/config/schema.ts";
 import { seededRandom } from "../../../core/runtime/seeded_random.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
+import type { ScaleOverride } from "../../autoscale/scale_override.ts";
 import { wishedWorkload } from "../../reconcile/wished_workload.ts";
 import { type WishSettings, wishSettingsDefault } from "../../reconcile/workloads.ts";
+import { scopeOf } from "../../targets/sources.ts";
 import { metricOf } from "../../testing/documents.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { WorkloadKeeper } from "../keeper.ts";
@@ -21,6 +23,8 @@ export class KeptWorkloads {
   readonly records = new RecordState();
   readonly metrics = new Map<string, MetricDocument>();
   readonly collectors = new Map<string, CollectorDocument>();
+  /** Approved numbers, by scope. */
+  readonly scales = new Map<string, ScaleOverride>();
   settings: WishSettings = wishSettingsDefault;
   mayAct = true;
   failures = 0;
@@ -52,6 +56,14 @@ export class KeptWorkloads {
 
   declareMetricOnly(namespace: string): void {
     this.metrics.set(namespace, metricOf("cart", {}, namespace));
+    this.reconcileSoon();
+  }
+
+  /** A plan of the namespace is approved. */
+  approve(namespace: string, replicas: number, approval: string): void {
+    const declared = this.collectors.get(namespace)?.spec.replicas ?? 1;
+    const place = { clusterId: "c1", namespace };
+    this.scales.set(scopeOf(place), { ...place, replicas, declared, approval, epoch: 1 });
     this.reconcileSoon();
   }
 
@@ -101,6 +113,7 @@ export class KeptWorkloads {
       const { workload, rule, record } = wishedWorkload(inputs, {
         found: this.keeper.found,
         records,
+        scales: this.scales,
         settings: this.settings,
       });
       if (record !== null) this.#write(record.path, record.text);

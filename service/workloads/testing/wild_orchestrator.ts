@@ -1,5 +1,10 @@
 import type { Clock, Random } from "../../../core/runtime/env.ts";
-import { type Orchestrator, OrchestratorError, type OrchestratorErrorKind } from "../../orchestrator/orchestrator.ts";
+import {
+  type Orchestrator,
+  OrchestratorError,
+  type OrchestratorErrorKind,
+  PartialListError,
+} from "../../orchestrator/orchestrator.ts";
 import {
   type Difference,
   fingerprintOf,
@@ -44,6 +49,8 @@ export class WildOrchestrator implements Orchestrator {
   isWished: (path: string) => boolean = () => false;
   /** Fails for these paths until further notice. */
   readonly refused = new Map<string, OrchestratorErrorKind>();
+  /** Clusters that cannot be listed. */
+  readonly unlisted = new Set<string>();
   readonly mistakes: string[] = [];
   readonly #clock: Clock;
   readonly #random: Random;
@@ -85,7 +92,10 @@ export class WildOrchestrator implements Orchestrator {
     await this.#weathered("");
     const before = this.#before;
     this.#before = [...this.real.values()].map((one) => ({ ...one, problem: "", instances: [] }));
-    return this.#random.float() < this.weather.staleChance ? before : this.#before;
+    const found = this.#random.float() < this.weather.staleChance ? before : this.#before;
+    if (this.unlisted.size === 0) return found;
+    const reasons = [...this.unlisted].map((cluster) => [cluster, new Error(`no way to ${cluster}`)] as const);
+    throw new PartialListError(found.filter(({ clusterId }) => !this.unlisted.has(clusterId)), new Map(reasons));
   }
 
   watch(onChange: () => void): { close(): void } {

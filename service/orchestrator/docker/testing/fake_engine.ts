@@ -105,9 +105,14 @@ export class FakeEngine {
     if (path === "/containers/json") return this.#list(searchParams);
     if (path === "/containers/create") return this.#create(searchParams.get("name") ?? "", body);
     const [, id = "", action = ""] = /^\/containers\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
-    const found = this.containers.get(id);
+    const found = this.#find(id);
     if (found === undefined) return refused(404, `No such container: ${id}`);
     return this.#act(method, action, found, body);
+  }
+
+  /** By id or name. */
+  #find(text: string): FakeContainer | undefined {
+    return this.containers.get(text) ?? [...this.containers.values()].find(({ name }) => name === text);
   }
 
   #act(method: string, action: string, found: FakeContainer, body: Record<string, unknown>): Response {
@@ -155,7 +160,7 @@ export class FakeEngine {
 
   #connect(path: string, body: Record<string, unknown>): Response {
     const name = path.split("/")[2] ?? "";
-    const found = this.containers.get(String(body["Container"]));
+    const found = this.#find(String(body["Container"]));
     if (!this.networks.has(name) || found === undefined) return refused(404, `network ${name} not found`);
     found.networks.add(name);
     this.#tell("connect", found, "network");
