@@ -72,7 +72,8 @@ class Outage {
       await this.#advance(1000);
       this.books();
     }
-    for (let part = 0; part < 5; part++) await this.#advance(20);
+    // A sink gathers for up to 200 ms before it delivers.
+    for (let part = 0; part < 15; part++) await this.#advance(20);
     return this.books();
   }
 
