@@ -136,7 +136,9 @@ export class Collector {
     const { matchingBytes = kernelBytesDefault } = options;
     const kernel = matchingBytes === 0 ? null : openKernel(log, matchingBytes);
     const matching = kernel === null ? null : new Matching(kernel);
-    const bodies = kernel === null ? undefined : new KernelBodyMemory(kernel.memory);
+    const bodies = kernel === null
+      ? undefined
+      : new KernelBodyMemory(kernel.memory, undefined, undefined, kernel.makeInflater());
     const makeFetcher = guardedFetchers(options.access, this.#metricsRegistry, bodies);
     this.#sampleRate = new RateMeter(clock);
     this.#usage = new UsageMeter(clock);

@@ -1,12 +1,14 @@
 /**
- * Compiles `collector/kernel/assembly/` to `collector/kernel/kernel.wasm`, which is committed:
+ * Compiles `collector/kernel/assembly/` to the modules of `collector/kernel/`, which are committed:
  *
  *   node scripts/build_kernel.ts
  */
 
 import { writeFile } from "node:fs/promises";
-import { compileKernel } from "../collector/kernel/testing/compile.ts";
+import { compileModule, moduleNames } from "../collector/kernel/testing/compile.ts";
 
-const wasm = await compileKernel();
-await writeFile(new URL("../collector/kernel/kernel.wasm", import.meta.url), wasm);
-process.stdout.write(`collector/kernel/kernel.wasm: ${wasm.length} bytes\n`);
+for (const name of moduleNames) {
+  const wasm = await compileModule(name);
+  await writeFile(new URL(`../collector/kernel/${name}.wasm`, import.meta.url), wasm);
+  process.stdout.write(`collector/kernel/${name}.wasm: ${wasm.length} bytes\n`);
+}

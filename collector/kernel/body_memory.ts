@@ -1,4 +1,5 @@
 import { type BodyMemory, type LentBody, PooledBodyMemory } from "../../core/scrape/plain/body_memory.ts";
+import type { Inflater } from "../../core/scrape/plain/inflater.ts";
 import type { KernelMemory } from "./kernel_memory.ts";
 
 /** The least that is taken for a body: most bodies never outgrow it. */
@@ -11,18 +12,24 @@ const bodiesShare = 1 / 4;
  * beyond its limit, or finds no room there, it lends plain memory.
  */
 export class KernelBodyMemory implements BodyMemory {
+  readonly inflater: Inflater | null;
   readonly #memory: KernelMemory;
   readonly #bytesMax: number;
   readonly #plain: BodyMemory;
   #lentBytes = 0;
   #plainCount = 0;
 
-  /** @param bytesMax The limit on all bodies together: by default a quarter of the memory. */
+  /**
+   * @param bytesMax The limit on all bodies together: by default a quarter of the memory.
+   * @param inflater What inflates within that memory: by default nothing does.
+   */
   constructor(
     memory: KernelMemory,
     bytesMax = memory.bytesMax * bodiesShare,
     plain: BodyMemory = new PooledBodyMemory(),
+    inflater: Inflater | null = null,
   ) {
+    this.inflater = inflater;
     this.#memory = memory;
     this.#bytesMax = bytesMax;
     this.#plain = plain;

@@ -1,3 +1,4 @@
+import type { Inflater } from "../../core/scrape/plain/inflater.ts";
 import type { KernelMemory } from "./kernel_memory.ts";
 
 /** What a call of {@link Kernel.match} came to; {@link Kernel.result} says where. */
@@ -68,4 +69,7 @@ export interface Kernel {
    * `core/exposition/number.ts` knows.
    */
   parseNumber(at: number, end: number, value: number): boolean;
+
+  /** Makes what inflates bodies within this memory, of which it takes 24 KB for good; null when there is none. */
+  makeInflater(): Inflater | null;
 }

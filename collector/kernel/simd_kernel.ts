@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { Inflater } from "../../core/scrape/plain/inflater.ts";
+import { inflateWorkBytes } from "./inflate_layout.ts";
 import type { Kernel, MatchStatus } from "./kernel.ts";
+import { type InflateExports, KernelInflater } from "./kernel_inflater.ts";
 import { KernelMemory } from "./kernel_memory.ts";
 import { ResultView } from "./result_view.ts";
 import { pageBytes, webAssembly } from "./web_assembly.ts";
@@ -18,12 +21,19 @@ interface Exports {
  */
 export function openSimdKernel(bytes: number): Kernel {
   const api = webAssembly();
-  const module = new api.Module(readFileSync(new URL("./kernel.wasm", import.meta.url)));
   const pages = bytes / pageBytes;
   // A memory that grows detaches all views of it; pages that nobody has touched cost nothing.
   const memory = new api.Memory({ initial: pages, maximum: pages });
-  const { exports } = new api.Instance(module, { env: { memory } });
-  return new SimdKernel(new KernelMemory(memory.buffer), exports as unknown as Exports);
+  const instantiate = (file: string): object => {
+    const module = new api.Module(readFileSync(new URL(file, import.meta.url)));
+    return new api.Instance(module, { env: { memory } }).exports;
+  };
+  const matching = instantiate("./kernel.wasm") as Exports;
+  return new SimdKernel(
+    new KernelMemory(memory.buffer),
+    matching,
+    () => instantiate("./inflate.wasm") as InflateExports,
+  );
 }
 
 class SimdKernel implements Kernel {
@@ -33,11 +43,14 @@ class SimdKernel implements Kernel {
   readonly #match: Exports["match"];
   readonly #parseNumber: Exports["parseNumber"];
 
-  constructor(memory: KernelMemory, exports: Exports) {
+  readonly #loadInflate: () => InflateExports;
+
+  constructor(memory: KernelMemory, exports: Exports, loadInflate: () => InflateExports) {
     this.memory = memory;
     this.result = new ResultView(memory.words);
     this.#match = exports.match;
     this.#parseNumber = exports.parseNumber;
+    this.#loadInflate = loadInflate;
   }
 
   match(template: number, piece: number, at: number, end: number, values: number): MatchStatus {
@@ -46,5 +59,10 @@ class SimdKernel implements Kernel {
 
   parseNumber(at: number, end: number, value: number): boolean {
     return this.#parseNumber(at, end, value) !== 0;
+  }
+
+  makeInflater(): Inflater | null {
+    const work = this.memory.alloc(inflateWorkBytes);
+    return work === null ? null : new KernelInflater(this.memory, work, this.#loadInflate());
   }
 }

@@ -1,12 +1,14 @@
 import process from "node:process";
+import { KernelBodyMemory } from "../../collector/kernel/body_memory.ts";
+import { openKernel } from "../../collector/kernel/open_kernel.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { defaultAccess } from "../../core/scrape/access.ts";
-import { PooledBodyMemory } from "../../core/scrape/plain/body_memory.ts";
 import { PlainFetcher } from "../../core/scrape/plain/plain_fetcher.ts";
 import { planRequest } from "../../core/scrape/request.ts";
 import type { TargetFetcher } from "../../core/scrape/target_fetcher.ts";
 import { testMetric, testTarget } from "../../core/scrape/testing/metrics.ts";
 import { UndiciFetcher } from "../../core/scrape/undici_fetcher.ts";
+import { makeLogger } from "../../core/telemetry/log.ts";
 
 /**
  * What `scripts/bench fetch` runs on each runtime:
@@ -19,7 +21,9 @@ import { UndiciFetcher } from "../../core/scrape/undici_fetcher.ts";
 const [kind = "plain", address = "", uri = "/", ...numbers] = process.argv.slice(2);
 const [perSlot = 10, slotMs = 0, scrapes = 1000] = numbers.map(Number);
 
-const memory = new PooledBodyMemory();
+// The memory of bodies is a collector's.
+const kernel = openKernel(makeLogger("bench", "silent"));
+const memory = new KernelBodyMemory(kernel.memory, undefined, undefined, kernel.makeInflater());
 const fetchers = Array.from({ length: 2 * perSlot }, () => makeFetcher());
 // The first ones connect, and are compiled.
 await run(Math.max(400, scrapes / 4));

@@ -1,3 +1,5 @@
+import type { Inflater } from "./inflater.ts";
+
 /**
  * Where the bodies of scrapes are kept while they come and are read. The bytes of a body are read from the socket
  * straight into lent memory, so whoever matches them in memory of its own (a WASM module) supplies that here.
@@ -8,6 +10,8 @@ export interface BodyMemory {
    * large each may become, is bounded by the caller. A supplier whose room is used up lends plain memory.
    */
   lend(bytesMin: number): LentBody;
+  /** What inflates from lent memory into lent memory; without it, zlib does from anywhere into memory of its own. */
+  readonly inflater?: Inflater | null;
 }
 
 /** Memory lent for one body. */

@@ -1,6 +1,8 @@
 import { gunzipSync } from "node:zlib";
 import { errorCode, messageOf } from "../../errors.ts";
 import { type BodyHandlers, gzipBody, zstdBody } from "../body.ts";
+import type { BodyMemory, LentBody } from "./body_memory.ts";
+import { gunzipInPlace } from "./gunzip_in_place.ts";
 
 /** Contents of these codings are decoded. */
 export type Coding = "gzip" | "zstd";
@@ -9,8 +11,15 @@ export type Coding = "gzip" | "zstd";
 const atOnceCodedBytesMax = 512 * 1024;
 const atOnceBytesMax: number = 4 * 1024 * 1024;
 
+/** What is called back when a body is decoded, or cannot be. */
+export interface DecodedHandlers extends Omit<BodyHandlers, "done" | "drain"> {
+  /** @param lent Where it is, from the beginning; the receiver gives it back. */
+  done(bodyBytes: number, lent: LentBody): void;
+}
+
 /**
- * Decodes a body that came whole. A usual one of gzip is decoded at once, which costs half of what a stream does.
+ * Decodes a body that came whole into lent memory. A usual one of gzip is decoded at once, which costs half of what a
+ * stream does, and by the memory's own inflater, if it has one, which makes no garbage.
  * @param bytesMax Most bytes that it may have when decoded.
  * @param bytesExpected About how many it will have.
  * @returns what stops it; nothing is called back after that.
@@ -20,14 +29,24 @@ export function decodeBody(
   coded: Uint8Array,
   bytesMax: number,
   bytesExpected: number,
-  handlers: Omit<BodyHandlers, "drain">,
+  memory: BodyMemory,
+  handlers: DecodedHandlers,
 ): () => void {
-  if (
-    coding === "gzip" && coded.length <= atOnceCodedBytesMax && gunzipAtOnce(coded, bytesMax, bytesExpected, handlers)
-  ) {
-    return () => {};
+  const { exceeded, fail } = handlers;
+  const done = (body: Uint8Array) => {
+    const lent = memory.lend(body.length);
+    lent.bytes.set(body);
+    handlers.done(body.length, lent);
+  };
+  if (coding === "gzip" && coded.length <= atOnceCodedBytesMax) {
+    const inPlace = gunzipInPlace(coded, Math.min(bytesMax, atOnceBytesMax), memory);
+    if (inPlace !== null) {
+      handlers.done(inPlace.bodyBytes, inPlace.lent);
+      return () => {};
+    }
+    if (gunzipAtOnce(coded, bytesMax, bytesExpected, { done, exceeded, fail })) return () => {};
   }
-  const all = { ...handlers, drain: () => {} };
+  const all = { done, exceeded, fail, drain: () => {} };
   const reader = coding === "gzip" ? gzipBody(bytesMax, all) : zstdBody(bytesMax, all);
   reader.push(coded);
   reader.end();

@@ -201,22 +201,20 @@ export class PlainExchange implements SocketUser {
       this.#settle({ ok: true, body, contentType: head.contentType, release: () => lent.release() }, kept);
       return;
     }
-    const { bodyBytesMax, bytesExpected } = this.#options;
-    this.#stopDecoding = decodeBody(this.#coding, body, bodyBytesMax, bytesExpected.decoded, {
-      done: (decoded) => this.#decoded(decoded, head.contentType, kept),
+    const { bodyBytesMax, bytesExpected, memory } = this.#options;
+    this.#stopDecoding = decodeBody(this.#coding, body, bodyBytesMax, bytesExpected.decoded, memory, {
+      done: (decodedBytes, decoded) => this.#decoded(decodedBytes, decoded, head.contentType, kept),
       exceeded: () => this.#exceeded(),
       fail: (reason) => this.fail(reason),
     });
   }
 
   /** Whoever reads bodies finds them all in its own memory. */
-  #decoded(decoded: Uint8Array, contentType: string, kept: number): void {
+  #decoded(bodyBytes: number, lent: LentBody, contentType: string, kept: number): void {
     const coded = this.#lent;
     this.#lent = null;
-    const lent = this.#options.memory.lend(decoded.length);
-    lent.bytes.set(decoded);
     coded?.release();
-    const body = lent.bytes.subarray(0, decoded.length);
+    const body = lent.bytes.subarray(0, bodyBytes);
     this.#settle({ ok: true, body, contentType, release: () => lent.release() }, kept);
   }
 
