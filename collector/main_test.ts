@@ -73,7 +73,9 @@ test("a collector whose number another has taken ends by itself, and says that i
   const workload = name.slice(0, -"-0".length);
   const ended = main([...await options({ volume, name: workload }), "--claim-ordinal"]);
   const folder = join(volume, `.bcs-metric/ordinals/${cluster}.${namespace}.${workload}`);
-  await eventually(() => readFile(join(folder, "0-1.json"), "utf8").then(() => true, () => false), (found) => found);
+  // It is in the registry when the number is its own: taken before, it would wait for the number and claim it anew.
+  const record = join(volume, `.bcs-metric/registry/collector/${cluster}.${namespace}.${name}.json`);
+  await eventually(() => readFile(record, "utf8").then(() => true, () => false), (found) => found);
   const taken = { instance: "another", leaseMs: 15_000, renewals: 0, released: false };
   await writeFile(join(folder, "0-2.json"), JSON.stringify(taken));
   assert.equal(await ended, 1);
