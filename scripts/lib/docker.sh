@@ -6,7 +6,12 @@ docker_pid=""
 # start_docker: sees to it that an engine answers, with what the tests build images from. Returns 1 when that cannot be.
 start_docker() {
   install_docker || return 1
-  docker_answers && return 0
+  docker_answers || run_docker || return 1
+  # What earlier runs left, of which the name is a newer image's.
+  docker image prune --force --filter label=bcs-metric.test >/dev/null
+}
+
+run_docker() {
   local log="$root/var/dockerd.log" attempt
   mkdir -p "$root/var"
   # A group of its own: Ctrl-C reaches the tests first, which remove their containers.
