@@ -1,5 +1,6 @@
 import { Client, type Dispatcher, Pool } from "undici";
 import { errorCode } from "../errors.ts";
+import { Deadline } from "../runtime/deadline.ts";
 import type { Clock, SocketAddress } from "../runtime/env.ts";
 import { formatAddress } from "../runtime/system_net.ts";
 import { LineBuffer, LineTooLongError } from "./etcd_lines.ts";
@@ -175,38 +176,6 @@ export class EtcdHttp {
     } finally {
       deadline.cancel();
     }
-  }
-}
-
-/** Aborts a signal when its time has passed. */
-class Deadline {
-  readonly #clock: Clock;
-  readonly #abort = new AbortController();
-  #cancel: () => void;
-  ms: number;
-
-  constructor(clock: Clock, ms: number) {
-    this.#clock = clock;
-    this.ms = ms;
-    this.#cancel = clock.after(ms, () => this.#abort.abort());
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  get passed(): boolean {
-    return this.#abort.signal.aborted;
-  }
-
-  restart(ms: number): void {
-    this.#cancel();
-    this.ms = ms;
-    this.#cancel = this.#clock.after(ms, () => this.#abort.abort());
-  }
-
-  cancel(): void {
-    this.#cancel();
   }
 }
 
