@@ -1,47 +1,10 @@
-import {
-  type Block,
-  blockSeriesCount,
-  type ContentId,
-  type EncodedShape,
-  readBlockSeries,
-  type Series,
-} from "../../core/protocol/shape.ts";
+import type { Block, EncodedShape } from "../../core/protocol/shape.ts";
+import { StoredBlock } from "../../core/protocol/stored_block.ts";
 import { seriesKey } from "../../core/scrape/target_labels.ts";
 
-/**
- * A block whose series are read from its body when somebody asks for them, and forgotten when memory is short. As
- * objects they take several times the bytes of the body, and while a target exposes what it did nobody asks.
- */
-class CompactBlock implements Block {
-  readonly kind = "block";
-  readonly id: ContentId;
-  readonly family: string;
-  readonly type: string;
-  readonly help: string;
-  readonly unit: string;
-  readonly seriesCount: number;
-  readonly #body: Uint8Array;
-  #series: WeakRef<readonly Series[]> | null = null;
+/** A stored block that remembers the keys of its series, too, while memory is not short. */
+class CompactBlock extends StoredBlock {
   #keys: WeakRef<readonly string[]> | null = null;
-
-  constructor({ shape, body }: EncodedShape<Block>) {
-    this.id = shape.id;
-    this.family = shape.family;
-    this.type = shape.type;
-    this.help = shape.help;
-    this.unit = shape.unit;
-    this.seriesCount = shape.series.length;
-    this.#body = body;
-  }
-
-  get series(): readonly Series[] {
-    let series = this.#series?.deref();
-    if (series === undefined) {
-      series = readBlockSeries(this.#body);
-      this.#series = new WeakRef(series);
-    }
-    return series;
-  }
 
   /** Of all series; see `seriesKey`. */
   get keys(): readonly string[] {
@@ -55,8 +18,9 @@ class CompactBlock implements Block {
 }
 
 /** The same block, in less memory. */
-export function compactBlock(block: EncodedShape<Block>): EncodedShape<Block> {
-  return { shape: new CompactBlock(block), body: block.body };
+export function compactBlock({ shape, body }: EncodedShape<Block>): EncodedShape<Block> {
+  const { kind, id, family, type, help, unit, series } = shape;
+  return { shape: new CompactBlock({ kind, id, family, type, help, unit, seriesCount: series.length }, body), body };
 }
 
 /**
@@ -65,9 +29,4 @@ export function compactBlock(block: EncodedShape<Block>): EncodedShape<Block> {
  */
 export function seriesKeysOf({ shape }: EncodedShape<Block>): readonly string[] {
   return shape instanceof CompactBlock ? shape.keys : shape.series.map(seriesKey);
-}
-
-/** How many series a block has, without reading them. */
-export function seriesCountOf({ shape, body }: EncodedShape<Block>): number {
-  return shape instanceof CompactBlock ? shape.seriesCount : blockSeriesCount(body);
 }

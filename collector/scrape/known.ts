@@ -1,6 +1,6 @@
 import type { Exposition, Family } from "../../core/exposition/exposition.ts";
 import type { Block, EncodedShape, FamilyMetadata, Series } from "../../core/protocol/shape.ts";
-import { seriesCountOf } from "./compact_block.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 
 /** What is remembered of one family, so that it need not be encoded again while it exposes the same series. */
 export interface KnownFamily {
@@ -41,7 +41,7 @@ export function knownExposition(families: readonly KnownFamily[]): KnownExpositi
   return {
     families,
     blocks,
-    seriesCount: sum(blocks, seriesCountOf),
+    seriesCount: sum(blocks, ({ shape }) => seriesCountOf(shape)),
     sampleCount: sum(families, ({ sampleCount }) => sampleCount),
     dropped: sum(families, ({ dropped }) => dropped),
     duplicates: sum(families, ({ duplicates }) => duplicates),
@@ -66,7 +66,7 @@ export function sameMetadata(a: FamilyMetadata, b: FamilyMetadata): boolean {
 
 /** Whether the blocks hold exactly these series, in this order. */
 export function blocksHold(blocks: readonly EncodedShape<Block>[], series: readonly Series[]): boolean {
-  if (sum(blocks, seriesCountOf) !== series.length) return false;
+  if (sum(blocks, ({ shape }) => seriesCountOf(shape)) !== series.length) return false;
   let at = 0;
   for (const block of blocks) {
     for (const one of block.shape.series) if (!sameSeries(one, series[at++])) return false;

@@ -1,8 +1,9 @@
 import { FrameType } from "../../core/protocol/frame.ts";
 import { encodeScrapes } from "../../core/protocol/scrapes.ts";
 import { type Block, type EncodedShape, encodeLayout, type Layout, type Target } from "../../core/protocol/shape.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 import type { OutboundRecord } from "../send/outbox.ts";
-import { seriesCountOf } from "./compact_block.ts";
+
 import type { EncodedExposition } from "./encode.ts";
 import { scrapeBody } from "./scrape_body.ts";
 import type { ShapeCache } from "./shape_cache.ts";
@@ -116,8 +117,8 @@ export class RecordMaker {
     let count = 0;
     const parts = [part];
     for (const block of blocks) {
-      const series = seriesCountOf(block);
-      if (part.length > 0 && count + series > this.#samplesMax - seriesCountOf(this.#synthetic.block)) {
+      const series = seriesCountOf(block.shape);
+      if (part.length > 0 && count + series > this.#samplesMax - seriesCountOf(this.#synthetic.block.shape)) {
         parts.push(part = []);
         count = 0;
       }
@@ -164,7 +165,7 @@ export class RecordMaker {
 }
 
 function seriesOf(blocks: readonly EncodedShape<Block>[]): number {
-  return blocks.reduce((sum, block) => sum + seriesCountOf(block), 0);
+  return blocks.reduce((sum, block) => sum + seriesCountOf(block.shape), 0);
 }
 
 function joined(head: Float64Array<ArrayBuffer>, tail: readonly number[]): Float64Array<ArrayBuffer> {

@@ -1,5 +1,6 @@
 import type { Block, EncodedShape, Series } from "../../core/protocol/shape.ts";
-import { seriesCountOf, seriesKeysOf } from "./compact_block.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
+import { seriesKeysOf } from "./compact_block.ts";
 
 /** Series of one block. */
 export interface PartOfBlock {
@@ -17,7 +18,7 @@ export function seriesOfPart({ block, indices }: PartOfBlock): readonly Series[]
 }
 
 export function countSeries({ block, indices }: PartOfBlock): number {
-  return indices?.length ?? seriesCountOf(block);
+  return indices?.length ?? seriesCountOf(block.shape);
 }
 
 /** What makes two series the same, for each series of a block. */
@@ -45,7 +46,7 @@ export function seriesOnlyIn(
   const parts: PartOfBlock[] = [];
   let first = 0;
   for (const block of these) {
-    const count = seriesCountOf(block);
+    const count = seriesCountOf(block.shape);
     if (!shared.has(block.shape.id) && count > 0) {
       // Where there is nothing else, as after a failed scrape, no series has to be looked at.
       const indices = known.size === 0 ? null : indicesOfUnknown(keysOf(block), known);

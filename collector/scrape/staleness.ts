@@ -1,8 +1,8 @@
 import type { Block, EncodedShape, Series, Target } from "../../core/protocol/shape.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 import { joinedLabels } from "../../core/scrape/scraped_series.ts";
 import { seriesKey } from "../../core/scrape/target_labels.ts";
 import { encodeFamily } from "./blocks.ts";
-import { seriesCountOf } from "./compact_block.ts";
 import type { EncodedExposition } from "./encode.ts";
 import { countSeries, type KeysOf, type PartOfBlock, seriesOfPart, seriesOnlyIn } from "./series_difference.ts";
 import type { ShapeCache } from "./shape_cache.ts";
@@ -69,7 +69,7 @@ export function endedSeries(live: LiveSeries, options: StalenessOptions): Vanish
 
 /** Indices among all series count on from those that were exposed. */
 function afterExposed(parts: readonly PartOfBlock[], { blocks }: LiveSeries): PartOfBlock[] {
-  const exposed = blocks.reduce((sum, block) => sum + seriesCountOf(block), 0);
+  const exposed = blocks.reduce((sum, { shape }) => sum + seriesCountOf(shape), 0);
   return parts.map((part) => ({ ...part, first: exposed + part.first }));
 }
 

@@ -2,10 +2,10 @@ import { messageOf } from "../../core/errors.ts";
 import { type AllocateValues, MalformedError } from "../../core/protocol/bytes.ts";
 import { decodeScrapes, type Scrape } from "../../core/protocol/scrapes.ts";
 import type { Block, ContentId, Layout, Shape, Target } from "../../core/protocol/shape.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 import type { LostEntry } from "../ledger/loss.ts";
 import type { OpaqueRecord, ResolvedScrape } from "../sink.ts";
 import { entryCount } from "../wal/entries.ts";
-import { seriesCountOf } from "../wal/stored_block.ts";
 import type { LostRecord, OpaqueWalRecord, ScrapesRecord, ShapeTable, WalRecord } from "../wal/wal.ts";
 
 /** What the records of the WAL mean to a sink. */

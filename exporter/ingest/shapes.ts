@@ -2,7 +2,7 @@ import { MalformedError } from "../../core/protocol/bytes.ts";
 import { FrameType } from "../../core/protocol/frame.ts";
 import type { ScrapeSummary } from "../../core/protocol/scrapes.ts";
 import { type ContentId, contentIdBytes, type Layout } from "../../core/protocol/shape.ts";
-import { seriesCountOf } from "../wal/stored_block.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 import type { ShapeTable } from "../wal/wal.ts";
 import { unknownIdsMax, unusedShapeBytesMax, unusedShapesMax } from "./limits.ts";
 import { ProtocolError, type SessionState } from "./session_state.ts";

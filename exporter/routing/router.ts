@@ -7,8 +7,8 @@ import {
   type Series,
   type Target,
 } from "../../core/protocol/shape.ts";
+import { seriesCountOf } from "../../core/protocol/stored_block.ts";
 import type { OpaqueRecord, ResolvedScrape } from "../sink.ts";
-import { seriesCountOf } from "../wal/stored_block.ts";
 import type { Route } from "./routes.ts";
 
 /** What of the log is for one sink. */

@@ -1,6 +1,6 @@
 import { ByteReader } from "../../core/protocol/bytes.ts";
 import { checkShape, type ContentId, contentIdBytes, readContentId, type Shape } from "../../core/protocol/shape.ts";
-import { StoredBlock } from "./stored_block.ts";
+import { StoredBlock } from "../../core/protocol/stored_block.ts";
 import type { ShapeTable } from "./wal.ts";
 
 interface Entry {

@@ -1,7 +1,7 @@
 import { ByteWriter } from "../../../core/protocol/bytes.ts";
 import type { Block } from "../../../core/protocol/shape.ts";
+import { seriesCountOf } from "../../../core/protocol/stored_block.ts";
 import type { Batch, OpaqueRecord, ResolvedScrape } from "../../sink.ts";
-import { seriesCountOf } from "../../wal/stored_block.ts";
 import { BlockCache } from "../block_cache.ts";
 import { expandRecord } from "../expand.ts";
 import { withoutName } from "../materialize.ts";

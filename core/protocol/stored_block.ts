@@ -1,14 +1,9 @@
-import {
-  type Block,
-  type BlockSummary,
-  type ContentId,
-  readBlockSeries,
-  type Series,
-} from "../../core/protocol/shape.ts";
+import { type Block, type BlockSummary, type ContentId, readBlockSeries, type Series } from "./shape.ts";
 
 /**
  * A block whose series are read from its body when somebody asks for them, and forgotten when memory is short. As
- * objects they take several times the bytes of the body, and a sink asks for them once: to make a template of them.
+ * objects they take several times the bytes of the body, and hardly anybody asks: a sink once, to make a template of
+ * them, a collector when a target exposes something else.
  */
 export class StoredBlock implements Block {
   readonly kind = "block";
