@@ -2,8 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { dirname, resolve } from "node:path/posix";
 import { z } from "zod";
-import { checkSchema } from "../config/issues.ts";
-import { readYaml } from "../config/yaml.ts";
+import { readYamlFile } from "../config/yaml_file.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Clock, FileSystem } from "../runtime/env.ts";
 import { Polled } from "../runtime/polled.ts";
@@ -108,20 +107,10 @@ async function load<Entry extends TokenEntry, Grant>(
   kind: TokenKind<Entry, Grant>,
   deps: TokenFileDeps,
 ): Promise<readonly Token<Grant>[]> {
-  const yaml = readYaml(await read(path, deps));
-  if (!yaml.ok) throw cannotUse(path, yaml.problems);
-  const { value, issues } = checkSchema(fileSchemaOf(kind.entry), yaml.document.value);
-  if (value === null) {
-    throw cannotUse(path, issues.map(({ path: at, message }) => ({ ...yaml.document.placeOf(at), message })));
-  }
-  const names = new Set<string>();
+  const cannot = (why: string, cause?: unknown) => new UserError(`Cannot use tokens file "${path}": ${why}`, { cause });
+  const { tokens: entries } = await readYamlFile(path, fileSchemaOf(kind.entry), deps.fs, cannot);
   const tokens: Token<Grant>[] = [];
-  for (const [index, entry] of value.tokens.entries()) {
-    const place = yaml.document.placeOf(["tokens", index, "name"]);
-    if (names.has(entry.name)) {
-      throw cannotUse(path, [{ ...place, message: `two tokens have the name "${entry.name}"` }]);
-    }
-    names.add(entry.name);
+  for (const entry of entries) {
     tokens.push({ sha256: await hashOf(entry, path, deps), grant: kind.grantOf(entry) });
   }
   return tokens;
@@ -133,7 +122,17 @@ function fileSchemaOf<Entry extends TokenEntry>(entry: z.ZodType<Entry>) {
     context.addIssue({ code: "custom", message: "must have either tokenSha256 or token" });
   });
   const error = "holds no token, so that nobody could come in";
-  return z.strictObject({ tokens: z.array(checked).min(1, { error }).max(10_000) });
+  return z.strictObject({
+    tokens: z.array(checked).min(1, { error }).max(10_000).superRefine((entries, context) => {
+      const names = new Set<string>();
+      for (const [index, { name }] of entries.entries()) {
+        if (names.has(name)) {
+          context.addIssue({ code: "custom", path: [index, "name"], message: `two tokens have the name "${name}"` });
+        }
+        names.add(name);
+      }
+    }),
+  });
 }
 
 async function hashOf(entry: TokenEntry, path: string, deps: TokenFileDeps): Promise<Uint8Array> {
@@ -154,17 +153,6 @@ async function read(path: string, { fs }: TokenFileDeps): Promise<string> {
   } catch (error) {
     throw new UserError(`Cannot read tokens file "${path}": ${messageOf(error)}`, { cause: error });
   }
-}
-
-interface Problem {
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
-
-function cannotUse(path: string, problems: readonly Problem[]): UserError {
-  const places = problems.map(({ line, column, message }) => `${line}:${column}: ${message}`);
-  return new UserError(`Cannot use tokens file "${path}": ${places.join("; ")}`);
 }
 
 function sha256Of(text: string): Uint8Array {

@@ -87,5 +87,5 @@ test("a file that cannot be used is told with its place", async (context) => {
   await check('tokens:\n  - { name: a, token: "env:SHORT", namespaces: ["*"] }', /fewer than 16/);
   await check('tokens:\n  - { name: a, token: "env:NONE", namespaces: ["*"] }', /empty or not set/);
   await rm(path);
-  await assert.rejects(open(path), /Cannot read tokens file/);
+  await assert.rejects(open(path), /Cannot use tokens file ".*": Cannot find/);
 });

@@ -66,7 +66,7 @@ test("a file that cannot be used is refused with what is wrong, and no secret is
   const entry = (rest: string) => `tokens:\n  - { name: a, tokenSha256: ${sha256}, ${rest} }\n`;
   await check("tokens: []\n", /holds no token/);
   await check("tokens: [\n", /Cannot use tokens file "\/etc\/tokens.yaml": 2:1: /);
-  await check(entry("role: king"), /2:\d+: must be one of "admin"/);
+  await check(entry("role: king"), /2:\d+: tokens\.0\.role: must be one of "admin"/);
   await check(entry("role: editor"), /a token with role editor needs namespaces/);
   await check(entry("role: collector, namespaces: ['*']"), /exactly one namespace/);
   await check(entry("role: viewer, namespaces: [shop]"), /must be "<clusterId>\/<namespace>" or "\*"/);

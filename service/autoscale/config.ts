@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { autoscaleRule } from "../../core/config/autoscale.ts";
-import { checkSchema } from "../../core/config/issues.ts";
 import { nameProblem } from "../../core/config/names.ts";
-import { readYaml } from "../../core/config/yaml.ts";
-import { messageOf, UserError } from "../../core/errors.ts";
+import { readYamlFile } from "../../core/config/yaml_file.ts";
+import { UserError } from "../../core/errors.ts";
 import type { FileSystem } from "../../core/runtime/env.ts";
 import { hasNoCredentials } from "./http_fetch.ts";
 import { dimensions } from "./usage/usage.ts";
@@ -64,21 +63,10 @@ export const autoscaleConfigDefault: AutoscaleConfig = configSchema.parse({});
  * @throws UserError with `line:column` when it cannot be used.
  */
 export async function readAutoscaleConfig(path: string, fs: Pick<FileSystem, "readFile">): Promise<AutoscaleConfig> {
-  const cannot = (why: string) => new UserError(`Cannot use --autoscale-config "${path}": ${why}`);
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await fs.readFile(path));
-  } catch (error) {
-    throw cannot(messageOf(error));
-  }
-  const yaml = readYaml(text);
-  if (!yaml.ok) throw cannot(yaml.problems.map((one) => `${one.line}:${one.column}: ${one.message}`).join("; "));
-  const { value, issues } = checkSchema(configSchema, yaml.document.value);
-  if (value !== null) return value;
-  const places = issues.map((issue) => {
-    const { placeOf, placeOfKey } = yaml.document;
-    const { line, column } = (issue.at === "key" ? placeOfKey : placeOf)(issue.path);
-    return `${line}:${column}: ${issue.path.join(".")}: ${issue.message}`;
-  });
-  throw cannot(places.join("; "));
+  return await readYamlFile(
+    path,
+    configSchema,
+    fs,
+    (why, cause) => new UserError(`Cannot use --autoscale-config "${path}": ${why}`, { cause }),
+  );
 }

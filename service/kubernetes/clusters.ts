@@ -1,9 +1,8 @@
-import { load } from "js-yaml";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { nameProblem } from "../../core/config/names.ts";
 import { messageOf, UserError } from "../../core/errors.ts";
 import { FileToken, fixedToken, type KubeAccess } from "./access.ts";
+import { clusterFields, readClustersFile } from "./clusters_file.ts";
 import { inClusterAccess } from "./in_cluster.ts";
 import { type AccessDeps, readKubeconfig, serverBase } from "./kubeconfig.ts";
 
@@ -27,17 +26,13 @@ export interface KubeClusterOptions {
 }
 
 const entry = z.strictObject({
-  clusterId: z.string().superRefine((value, context) => {
-    const problem = nameProblem(value);
-    if (problem !== null) context.addIssue({ code: "custom", message: problem });
-  }),
+  ...clusterFields,
   kubeconfig: z.string().min(1).optional(),
   context: z.string().default(""),
   server: z.string().optional(),
   token: z.string().optional(),
   tokenFile: z.string().optional(),
   caFile: z.string().optional(),
-  namespaces: z.array(z.string().min(1)).default([]),
 }).refine(({ kubeconfig, server }) => kubeconfig === undefined || server === undefined, {
   error: "must have kubeconfig or server, not both",
 }).refine(
@@ -49,8 +44,6 @@ const entry = z.strictObject({
 ).refine(({ token, tokenFile }) => token === undefined || tokenFile === undefined, {
   error: "must have token or tokenFile, not both",
 });
-
-const clustersFile = z.array(entry).min(1);
 
 export interface ClusterDeps extends AccessDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -71,7 +64,11 @@ export async function readClusters(options: KubeClusterOptions, deps: ClusterDep
     if (cluster !== undefined || kubeconfig !== undefined) {
       throw new UserError("Cannot use --kubernetes-clusters beside --cluster or --kubeconfig: name all in the file");
     }
-    return await readClustersFile(kubernetesClusters, deps);
+    return await readClustersFile(kubernetesClusters, entry, deps.fs, async (one, fail) => ({
+      clusterId: one.clusterId,
+      namespaces: one.namespaces,
+      access: await accessOf(one, dirname(kubernetesClusters), deps, fail),
+    }));
   }
   if (cluster === undefined) {
     throw new UserError("Cannot use Kubernetes: give --cluster with the id of its cluster, or --kubernetes-clusters");
@@ -80,29 +77,6 @@ export async function readClusters(options: KubeClusterOptions, deps: ClusterDep
     ? await inClusterAccess(deps.environment, deps)
     : await readKubeconfig(kubeconfig, kubernetesContext, deps);
   return [{ clusterId: cluster, access, namespaces: kubernetesNamespaces }];
-}
-
-async function readClustersFile(path: string, deps: ClusterDeps): Promise<KubeCluster[]> {
-  const fail = (why: string, cause?: unknown) => new UserError(`Cannot use clusters file "${path}": ${why}`, { cause });
-  let value: unknown;
-  try {
-    value = load(new TextDecoder().decode(await deps.fs.readFile(path)));
-  } catch (error) {
-    throw fail(messageOf(error).split("\n", 1)[0] ?? "", error);
-  }
-  const parsed = clustersFile.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw fail(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
-  }
-  const ids = parsed.data.map(({ clusterId }) => clusterId);
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (twice !== undefined) throw fail(`cluster "${twice}" is in it twice`);
-  return await Promise.all(parsed.data.map(async (one) => ({
-    clusterId: one.clusterId,
-    namespaces: one.namespaces,
-    access: await accessOf(one, dirname(path), deps, (why, cause) => fail(`cluster "${one.clusterId}": ${why}`, cause)),
-  })));
 }
 
 async function accessOf(

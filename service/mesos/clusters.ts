@@ -1,10 +1,9 @@
-import { load } from "js-yaml";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { nameProblem } from "../../core/config/names.ts";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { Clock, FileSystem } from "../../core/runtime/env.ts";
 import { FileToken, fixedToken, type TokenSource } from "../kubernetes/access.ts";
+import { clusterFields, readClustersFile } from "../kubernetes/clusters_file.ts";
 import { serverBase } from "../kubernetes/kubeconfig.ts";
 
 /**
@@ -46,19 +45,13 @@ export interface MesosClusterDeps {
 }
 
 const entry = z.strictObject({
-  clusterId: z.string().superRefine((value, context) => {
-    const problem = nameProblem(value);
-    if (problem !== null) context.addIssue({ code: "custom", message: problem });
-  }),
+  ...clusterFields,
   flavor: z.enum(mesosFlavors).default("bcs"),
   url: z.string(),
   storage: z.string().optional(),
   tokenFile: z.string().min(1).optional(),
   caFile: z.string().min(1).optional(),
-  namespaces: z.array(z.string().min(1)).default([]),
 });
-
-const clustersFile = z.array(entry).min(1);
 
 /**
  * The clusters that the options name; none when they name none.
@@ -71,7 +64,8 @@ export async function readMesosClusters(options: MesosClusterOptions, deps: Meso
     if (url !== undefined || mesosCluster !== undefined) {
       throw new UserError("Cannot use --mesos-clusters beside --mesos-url or --mesos-cluster: name all in the file");
     }
-    return await readFile(mesosClusters, deps);
+    const folder = dirname(mesosClusters);
+    return await readClustersFile(mesosClusters, entry, deps.fs, (one, fail) => clusterOf(one, folder, deps, fail));
   }
   if (url === undefined && mesosCluster === undefined) return [];
   if (url === undefined || mesosCluster === undefined) {
@@ -80,29 +74,6 @@ export async function readMesosClusters(options: MesosClusterOptions, deps: Meso
   const fail = (why: string) => new UserError(`Cannot use --mesos-url: ${why}`);
   const one = { clusterId: mesosCluster, flavor, url, storage, tokenFile: mesosTokenFile, namespaces: [] };
   return [await clusterOf(one, ".", deps, fail)];
-}
-
-async function readFile(path: string, deps: MesosClusterDeps): Promise<MesosCluster[]> {
-  const fail = (why: string, cause?: unknown) => new UserError(`Cannot use clusters file "${path}": ${why}`, { cause });
-  let value: unknown;
-  try {
-    value = load(new TextDecoder().decode(await deps.fs.readFile(path)));
-  } catch (error) {
-    throw fail(messageOf(error).split("\n", 1)[0] ?? "", error);
-  }
-  const parsed = clustersFile.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw fail(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
-  }
-  const ids = parsed.data.map(({ clusterId }) => clusterId);
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (twice !== undefined) throw fail(`cluster "${twice}" is in it twice`);
-  return await Promise.all(
-    parsed.data.map((one) =>
-      clusterOf(one, dirname(path), deps, (why, cause) => fail(`cluster "${one.clusterId}": ${why}`, cause))
-    ),
-  );
 }
 
 async function clusterOf(
