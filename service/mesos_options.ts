@@ -4,9 +4,9 @@ import { type OptionDefinitions, OptionError } from "../core/options.ts";
 import type { Env } from "../core/runtime/env.ts";
 import type { Logger } from "../core/telemetry/log.ts";
 import type { Registry } from "../core/telemetry/metrics.ts";
+import { ApiClient } from "./clusters/api_client.ts";
 import type { Discovery } from "./discovery/discovery.ts";
 import { makeStorageDiscovery } from "./discovery/mesos/storage_discovery.ts";
-import { MesosClient } from "./mesos/client.ts";
 import { type MesosCluster, type MesosClusterOptions, mesosFlavors, readMesosClusters } from "./mesos/clusters.ts";
 import { makeMesosMetrics, type MesosMetrics } from "./mesos/mesos_metrics.ts";
 import type { CollectorLaunch } from "./orchestrator/collector_arguments.ts";
@@ -106,15 +106,15 @@ export async function openMesos(values: MesosValues, deps: MesosDeps): Promise<M
 interface OpenedCluster {
   readonly cluster: MesosCluster;
   /** The scheduler, or Marathon. */
-  readonly api: MesosClient;
+  readonly api: ApiClient;
   /** Null where there is none. */
-  readonly storage: MesosClient | null;
+  readonly storage: ApiClient | null;
 }
 
 function openCluster(cluster: MesosCluster, { env: { clock } }: MesosDeps, metrics: MesosMetrics): OpenedCluster {
   const { clusterId, flavor, url, ca, token } = cluster;
   const open = (server: string) =>
-    new MesosClient({
+    new ApiClient({
       access: { server, ca, token },
       clock,
       headers: flavor === "marathon" ? {} : { "BCS-ClusterID": clusterId },

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemEnv } from "../../core/runtime/system_env.ts";
-import { fixedToken, type TokenSource } from "./access.ts";
-import { KubeClient, type KubeClientOptions } from "./client.ts";
+import { fixedToken, type TokenSource } from "../clusters/access.ts";
+import type { ApiClientOptions } from "../clusters/api_client.ts";
+import { KubeClient } from "./client.ts";
 import { ApiFault } from "./testing/answer.ts";
 import { KubeApiServer } from "./testing/api_server.ts";
 
 const pods = { method: "GET", path: "/api/v1/pods" } as const;
 
 async function within(
-  options: Partial<KubeClientOptions> & { readonly token?: TokenSource; readonly basePath?: string },
+  options: Partial<ApiClientOptions> & { readonly token?: TokenSource; readonly basePath?: string },
   body: (all: { readonly server: KubeApiServer; readonly client: KubeClient }) => Promise<void>,
 ): Promise<void> {
   const server = await KubeApiServer.start(options.basePath);
@@ -36,7 +37,7 @@ test("a refusal has status, reason, kind, and how long the server asks to be lef
       server.refuse = () => fault;
       const message = `HTTP ${fault.status}: ${fault.message}`;
       await assert.rejects(client.request(pods), {
-        name: "KubeError",
+        name: "ApiError",
         kind,
         status: fault.status,
         message,
@@ -66,7 +67,7 @@ test("a token that is refused is read anew, once", async () => {
 
 test("an answer that does not end, or comes too late, is given up", async () => {
   await within({ answerBytesMax: 20 }, async ({ client }) => {
-    await assert.rejects(client.request(pods), { name: "KubeError", kind: "unavailable", message: /exceeds 20 bytes/ });
+    await assert.rejects(client.request(pods), { name: "ApiError", kind: "unavailable", message: /exceeds 20 bytes/ });
   });
   await within({ timeoutMs: 50 }, async ({ server, client }) => {
     const silent = async () => {
@@ -74,7 +75,7 @@ test("an answer that does not end, or comes too late, is given up", async () => 
         assert.fail(JSON.stringify(line));
       }
     };
-    await assert.rejects(silent(), { name: "KubeError", message: /nothing came within 50 ms/ });
+    await assert.rejects(silent(), { name: "ApiError", message: /nothing came within 50 ms/ });
     assert.equal(server.requests.length, 1);
   });
 });
@@ -84,7 +85,7 @@ const stream = { path: "/api/v1/pods", query: { watch: "true", resourceVersion: 
 test("a server that is not there is unavailable, with the reason", () =>
   within({}, async ({ server, client }) => {
     await server.goAway();
-    await assert.rejects(client.request(pods), { name: "KubeError", kind: "unavailable", status: 0 });
+    await assert.rejects(client.request(pods), { name: "ApiError", kind: "unavailable", status: 0 });
     await server.listen();
     await client.request(pods);
   }));

@@ -1,15 +1,15 @@
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
-import { FileToken, fixedToken, type KubeAccess } from "./access.ts";
-import { clusterFields, readClustersFile } from "./clusters_file.ts";
+import { type ApiAccess, FileToken, fixedToken, serverBase } from "../clusters/access.ts";
+import { clusterFields, readClustersFile } from "../clusters/clusters_file.ts";
 import { inClusterAccess } from "./in_cluster.ts";
-import { type AccessDeps, readKubeconfig, serverBase } from "./kubeconfig.ts";
+import { type AccessDeps, readKubeconfig } from "./kubeconfig.ts";
 
 /** A Kubernetes cluster by the id that documents have for it. */
 export interface KubeCluster {
   readonly clusterId: string;
-  readonly access: KubeAccess;
+  readonly access: ApiAccess;
   /** That this service may look into; empty for all. */
   readonly namespaces: readonly string[];
 }
@@ -84,7 +84,7 @@ async function accessOf(
   folder: string,
   deps: ClusterDeps,
   fail: (why: string, cause?: unknown) => Error,
-): Promise<KubeAccess> {
+): Promise<ApiAccess> {
   if (one.kubeconfig !== undefined) return await readKubeconfig(resolve(folder, one.kubeconfig), one.context, deps);
   if (one.server === undefined) return await inClusterAccess(deps.environment, deps);
   let ca: string | undefined;

@@ -1,6 +1,6 @@
 import { messageOf, UserError } from "../../core/errors.ts";
 import { formatAddress } from "../../core/runtime/system_net.ts";
-import { FileToken, type KubeAccess } from "./access.ts";
+import { type ApiAccess, FileToken } from "../clusters/access.ts";
 import type { AccessDeps } from "./kubeconfig.ts";
 
 /** Where Kubernetes puts the identity of a pod's service account. */
@@ -14,7 +14,7 @@ export async function inClusterAccess(
   env: Readonly<Record<string, string | undefined>>,
   deps: AccessDeps,
   folder: string = serviceAccountFolder,
-): Promise<KubeAccess> {
+): Promise<ApiAccess> {
   const host = env["KUBERNETES_SERVICE_HOST"] ?? "";
   const port = env["KUBERNETES_SERVICE_PORT"] ?? "443";
   if (host === "") {

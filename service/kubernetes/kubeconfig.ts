@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { Clock, FileSystem } from "../../core/runtime/env.ts";
-import { FileToken, fixedToken, type KubeAccess, type TokenSource } from "./access.ts";
+import { type ApiAccess, FileToken, fixedToken, serverBase, type TokenSource } from "../clusters/access.ts";
 
 export interface AccessDeps {
   readonly fs: Pick<FileSystem, "readFile">;
@@ -47,7 +47,7 @@ const refusedUserKeys = ["exec", "auth-provider", "username", "password", "as"] 
  * @param context "" for the file's current one.
  * @throws UserError when the file or what it names cannot be read, or asks for what is not supported.
  */
-export async function readKubeconfig(path: string, context: string, deps: AccessDeps): Promise<KubeAccess> {
+export async function readKubeconfig(path: string, context: string, deps: AccessDeps): Promise<ApiAccess> {
   const fail = (why: string, cause?: unknown) => new UserError(`Cannot use kubeconfig "${path}": ${why}`, { cause });
   const config = parse(await readText(path, deps, fail), fail);
   const name = context === "" ? config["current-context"] ?? "" : context;
@@ -78,15 +78,6 @@ export async function readKubeconfig(path: string, context: string, deps: Access
     insecureSkipVerify: cluster["insecure-skip-tls-verify"] ?? false,
     token: tokenOf(user, dirname(path), deps),
   };
-}
-
-/** @throws what `fail` makes of it, unless it is the URL of an API server. */
-export function serverBase(server: string, fail: (why: string) => Error): string {
-  const url = URL.canParse(server) ? new URL(server) : null;
-  if (url === null || !["http:", "https:"].includes(url.protocol) || url.username !== "" || url.search !== "") {
-    throw fail(`"${server}" is no URL such as https://HOST:6443`);
-  }
-  return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
 type User = z.output<typeof userEntry>;

@@ -3,8 +3,8 @@ import { messageOf } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/runtime/env.ts";
 import { inBackground } from "../../core/runtime/process.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
+import { ApiError } from "../clusters/api_error.ts";
 import type { KubeClient } from "./client.ts";
-import { KubeError } from "./kube_error.ts";
 import {
   type Failure,
   type Item,
@@ -227,7 +227,7 @@ export class Reflector<T> {
 }
 
 function failureOf(error: unknown): Failure {
-  if (!(error instanceof KubeError)) return { reason: messageOf(error), status: 0, retryAfterMs: null };
+  if (!(error instanceof ApiError)) return { reason: messageOf(error), status: 0, retryAfterMs: null };
   return { reason: error.message, status: error.status, retryAfterMs: error.retryAfterMs };
 }
 
@@ -235,5 +235,5 @@ function understand<Schema extends z.ZodType>(schema: Schema, value: unknown, wh
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new KubeError(`a ${what} cannot be understood: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
+  throw new ApiError(`a ${what} cannot be understood: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Clock } from "../../core/runtime/env.ts";
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
-import { fixedToken } from "./access.ts";
+import { fixedToken } from "../clusters/access.ts";
 import { KubeClient } from "./client.ts";
 import { Reflector } from "./reflector.ts";
 import { ApiFault, type ApiRequest } from "./testing/answer.ts";

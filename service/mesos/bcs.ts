@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { MesosClient, MesosRequest } from "./client.ts";
-import { MesosError } from "./mesos_error.ts";
+import type { ApiClient, ApiRequest } from "../clusters/api_client.ts";
+import { ApiError } from "../clusters/api_error.ts";
 
 const envelope = z.looseObject({ code: z.int(), message: z.string().default(""), data: z.unknown().optional() });
 
@@ -8,7 +8,7 @@ const envelope = z.looseObject({ code: z.int(), message: z.string().default(""),
 export const bcsCodes = { exists: 201, missing: 202 } as const;
 
 /** BCS has answered, and its code says no. */
-export class BcsRefusal extends MesosError {
+export class BcsRefusal extends ApiError {
   override name = "BcsRefusal";
   readonly code: number;
 
@@ -24,13 +24,13 @@ export class BcsRefusal extends MesosError {
 
 /**
  * The `data` of an answer of BCS, which is `{code, message, data}` with HTTP status 200 whether it succeeds or not.
- * @throws BcsRefusal when the code is not 0. @throws MesosError
+ * @throws BcsRefusal when the code is not 0. @throws ApiError
  */
-export async function askBcs(client: Pick<MesosClient, "request">, request: MesosRequest): Promise<unknown> {
+export async function askBcs(client: Pick<ApiClient, "request">, request: ApiRequest): Promise<unknown> {
   const answer = await client.request(request);
   const read = envelope.safeParse(answer);
   if (!read.success) {
-    throw new MesosError(`the answer is no envelope of BCS: ${JSON.stringify(answer ?? "").slice(0, 100)}`);
+    throw new ApiError(`the answer is no envelope of BCS: ${JSON.stringify(answer ?? "").slice(0, 100)}`);
   }
   const { code, message, data } = read.data;
   if (code !== 0) throw new BcsRefusal(`code ${code}: ${message}`, code);

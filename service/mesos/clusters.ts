@@ -2,9 +2,8 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { Clock, FileSystem } from "../../core/runtime/env.ts";
-import { FileToken, fixedToken, type TokenSource } from "../kubernetes/access.ts";
-import { clusterFields, readClustersFile } from "../kubernetes/clusters_file.ts";
-import { serverBase } from "../kubernetes/kubeconfig.ts";
+import { FileToken, fixedToken, serverBase, type TokenSource } from "../clusters/access.ts";
+import { clusterFields, readClustersFile } from "../clusters/clusters_file.ts";
 
 /**
  * `bcs`: the scheduler of BCS runs the collectors, and BCS storage tells of the taskgroups. `bcs-k8s`: a Kubernetes

@@ -1,6 +1,6 @@
 import { systemEnv } from "../../core/runtime/system_env.ts";
 import { makeLogger } from "../../core/telemetry/log.ts";
-import { fixedToken } from "../../service/kubernetes/access.ts";
+import { fixedToken } from "../../service/clusters/access.ts";
 import { KubeClient } from "../../service/kubernetes/client.ts";
 import { KubeApiServer } from "../../service/kubernetes/testing/api_server.ts";
 import { collectorLaunch } from "../../service/kubernetes/testing/launch.ts";

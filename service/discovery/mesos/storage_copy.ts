@@ -3,8 +3,8 @@ import { messageOf } from "../../../core/errors.ts";
 import type { Clock, Random } from "../../../core/runtime/env.ts";
 import { inBackground } from "../../../core/runtime/process.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
+import type { ApiClient } from "../../clusters/api_client.ts";
 import { askBcs } from "../../mesos/bcs.ts";
-import type { MesosClient } from "../../mesos/client.ts";
 import { JsonSplitter } from "./json_splitter.ts";
 import {
   makeStorageWatchState,
@@ -16,7 +16,7 @@ import {
 
 export interface StorageCopyOptions<T> {
   /** BCS storage, below `/bcsstorage/v1`. */
-  readonly storage: Pick<MesosClient, "request" | "stream">;
+  readonly storage: Pick<ApiClient, "request" | "stream">;
   readonly clock: Clock;
   readonly random: Pick<Random, "float">;
   readonly log: Logger;
@@ -160,8 +160,9 @@ export class StorageCopy<T> {
     const splitter = new JsonSplitter(objectBytesMax);
     try {
       const onOpen = () => this.#step({ type: "opened" });
-      for await (const chunk of storage.stream({ method: "POST", path, body, silenceMs, signal, onOpen })) {
-        if (!splitter.push(chunk).every((value) => this.#take(value))) break;
+      const request = { method: "POST", path, body, silenceMs, signal, onOpen } as const;
+      for await (const value of storage.stream(request, (chunk) => splitter.push(chunk))) {
+        if (!this.#take(value)) break;
       }
     } catch (error) {
       if (!signal.aborted) {

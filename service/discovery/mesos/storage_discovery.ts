@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../../../core/runtime/env.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
+import type { ApiClient } from "../../clusters/api_client.ts";
 import { kubeObject } from "../../kubernetes/objects.ts";
-import type { MesosClient } from "../../mesos/client.ts";
 import { type Discovery, emptySnapshot, type Pod } from "../discovery.ts";
 import { readPod } from "../kubernetes/read_pod.ts";
 import { readTaskgroup } from "./read_taskgroup.ts";
@@ -11,7 +11,7 @@ export interface StorageDiscoveryOptions {
   readonly clusterId: string;
   /** `mesos` has taskgroups, `k8s` pods. */
   readonly clusterType: "mesos" | "k8s";
-  readonly storage: Pick<MesosClient, "request" | "stream">;
+  readonly storage: Pick<ApiClient, "request" | "stream">;
   /** The only ones that may be looked into; empty for all. */
   readonly namespaces: readonly string[];
   readonly clock: Clock;

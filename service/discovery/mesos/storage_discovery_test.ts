@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemEnv } from "../../../core/runtime/system_env.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
-import { fixedToken } from "../../kubernetes/access.ts";
+import { fixedToken } from "../../clusters/access.ts";
+import { ApiClient } from "../../clusters/api_client.ts";
 import { until } from "../../kubernetes/testing/until.ts";
-import { MesosClient } from "../../mesos/client.ts";
 import { BcsServer } from "../../mesos/testing/bcs_server.ts";
 import type { MetricSpec } from "../../targets/candidate.ts";
 import { podCandidates } from "../../targets/pods.ts";
@@ -48,7 +48,7 @@ interface Scene {
 async function within(body: (scene: Scene) => Promise<void>): Promise<void> {
   const server = await BcsServer.start();
   const { clock, random } = systemEnv;
-  const storage = new MesosClient({
+  const storage = new ApiClient({
     access: { server: `${server.host.url}/bcsapi/v4/storage`, token: fixedToken("secret") },
     clock,
     tokenHeader: (token) => ({ "X-Bcs-User-Token": token }),

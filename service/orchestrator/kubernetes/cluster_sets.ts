@@ -1,4 +1,4 @@
-import { KubeError, orchestratorErrorOf } from "../../kubernetes/kube_error.ts";
+import { ApiError, orchestratorErrorOf } from "../../clusters/api_error.ts";
 import { type KubeObject, kubeObject } from "../../kubernetes/objects.ts";
 import { Reflector } from "../../kubernetes/reflector.ts";
 import { instanceName } from "../names.ts";
@@ -87,7 +87,7 @@ export class ClusterSets {
         });
         this.#take(key, answer);
       } catch (error) {
-        if (error instanceof KubeError && error.isMissing) {
+        if (error instanceof ApiError && error.isMissing) {
           throw new WorkloadMissingError(`Cannot ${what}: there is none`);
         }
         throw error;
@@ -106,7 +106,7 @@ export class ClusterSets {
       try {
         await this.#cluster.client.request({ method: "DELETE", path: setPath(key), body });
       } catch (error) {
-        if (!(error instanceof KubeError) || !error.isMissing) throw error;
+        if (!(error instanceof ApiError) || !error.isMissing) throw error;
       }
       for (const reflector of this.#sets) reflector.drop(`${key.namespace}/${setName(key.name)}`);
     });
@@ -119,7 +119,7 @@ export class ClusterSets {
       const problem = reflector.problem ?? (reflector.items() === null ? notRead : null);
       if (problem === null) continue;
       const message = `Cannot list the workloads of cluster "${this.#cluster.clusterId}": ${problem.reason}`;
-      throw new OrchestratorError(message, new KubeError("", problem).kind);
+      throw new OrchestratorError(message, new ApiError("", problem).kind);
     }
     const sets = this.#sets.flatMap(valuesOf)
       .filter(({ clusterId }) => clusterId === "" || clusterId === this.#cluster.clusterId);
@@ -169,7 +169,7 @@ export class ClusterSets {
     try {
       return kubeObject.parse(await this.#cluster.client.request({ method: "GET", path: setPath(key) }));
     } catch (error) {
-      if (error instanceof KubeError && error.isMissing) return null;
+      if (error instanceof ApiError && error.isMissing) return null;
       throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Clock } from "../../../core/runtime/env.ts";
+import { ApiError } from "../../clusters/api_error.ts";
 import type { KubeClient } from "../../kubernetes/client.ts";
-import { KubeError } from "../../kubernetes/kube_error.ts";
 import type { SetView } from "./read_set.ts";
 
 /** How long an answer is good for: the list is asked for at every change. */
@@ -60,7 +60,7 @@ export class CreationProblems {
       return latest === undefined ? "" : `${latest.reason}: ${latest.message}`.slice(0, messageCharsMax);
     } catch (error) {
       // Events may not be for us to read: then it is not known why, which must not fail the list.
-      if (error instanceof KubeError || error instanceof z.ZodError) return "";
+      if (error instanceof ApiError || error instanceof z.ZodError) return "";
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KubeError } from "../../kubernetes/kube_error.ts";
+import { ApiError } from "../../clusters/api_error.ts";
 import { ManualClock } from "../../testing/manual_clock.ts";
 import { CreationProblems } from "./creation_problems.ts";
 import type { SetView } from "./read_set.ts";
@@ -59,6 +59,6 @@ test("it is asked again only after a while", async () => {
 });
 
 test("events that may not be read leave it open why", async () => {
-  const { problems } = setup(() => new KubeError("HTTP 403: no", { status: 403 }));
+  const { problems } = setup(() => new ApiError("HTTP 403: no", { status: 403 }));
   assert.equal(await problems.problemOf(set), "");
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemEnv } from "../../../core/runtime/system_env.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
-import { fixedToken } from "../../kubernetes/access.ts";
+import { fixedToken } from "../../clusters/access.ts";
 import { KubeClient } from "../../kubernetes/client.ts";
 import { ApiFault } from "../../kubernetes/testing/answer.ts";
 import { KubeApiServer } from "../../kubernetes/testing/api_server.ts";

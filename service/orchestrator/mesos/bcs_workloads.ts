@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Clock } from "../../../core/runtime/env.ts";
+import type { ApiClient, ApiRequest } from "../../clusters/api_client.ts";
+import { ApiError, orchestratorErrorOf } from "../../clusters/api_error.ts";
 import { askBcs, bcsCodes, BcsRefusal } from "../../mesos/bcs.ts";
-import type { MesosClient, MesosRequest } from "../../mesos/client.ts";
-import { MesosError, mesosFailure } from "../../mesos/mesos_error.ts";
 import type { CollectorLaunch } from "../collector_arguments.ts";
 import { collectorLabel } from "../kubernetes/collector_set.ts";
 import { setName } from "../kubernetes/kube_names.ts";
@@ -17,9 +17,9 @@ import { instancesOf, problemOf, type Taskgroup, taskgroupSchema } from "./taskg
 export interface BcsWorkloadsOptions {
   readonly clusterId: string;
   /** The scheduler, below `/bcsapi/v4/scheduler/mesos`. */
-  readonly scheduler: Pick<MesosClient, "request">;
+  readonly scheduler: Pick<ApiClient, "request">;
   /** BCS storage, below `/bcsstorage/v1`: it alone knows the applications of all namespaces. */
-  readonly storage: Pick<MesosClient, "request">;
+  readonly storage: Pick<ApiClient, "request">;
   readonly launch: CollectorLaunch;
   /** The only ones that may be looked into; empty for all. */
   readonly namespaces: readonly string[];
@@ -204,12 +204,12 @@ export class BcsWorkloads implements ClusterWorkloads {
     return understand(z.array(taskgroupSchema).nullable(), answer, "list of taskgroups") ?? [];
   }
 
-  async #ask(request: MesosRequest): Promise<unknown> {
+  async #ask(request: ApiRequest): Promise<unknown> {
     try {
       return await askBcs(this.#options.scheduler, request);
     } catch (error) {
       if (!(error instanceof BcsRefusal) || error.code % 1000 !== bcsCodes.exists) throw error;
-      throw new MesosError(`${error.message}; it may be on its way out`, { kind: "conflict", cause: error });
+      throw new ApiError(`${error.message}; it may be on its way out`, { kind: "conflict", cause: error });
     }
   }
 
@@ -218,7 +218,7 @@ export class BcsWorkloads implements ClusterWorkloads {
     try {
       return await answer ?? null;
     } catch (error) {
-      if (error instanceof MesosError && error.isMissing) return null;
+      if (error instanceof ApiError && error.isMissing) return null;
       throw error;
     }
   }
@@ -236,7 +236,7 @@ export class BcsWorkloads implements ClusterWorkloads {
     try {
       await work();
     } catch (error) {
-      throw mesosFailure(error, what);
+      throw orchestratorErrorOf(error, what);
     }
   }
 }
@@ -268,5 +268,5 @@ function understand<Schema extends z.ZodType>(schema: Schema, value: unknown, wh
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new MesosError(`a ${what} cannot be understood: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
+  throw new ApiError(`a ${what} cannot be understood: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
 }

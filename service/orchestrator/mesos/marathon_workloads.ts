@@ -4,8 +4,8 @@ import type { Clock, Random } from "../../../core/runtime/env.ts";
 import { pause } from "../../../core/runtime/pause.ts";
 import { LineBuffer } from "../../../core/store/etcd_lines.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
-import type { MesosClient, MesosRequest } from "../../mesos/client.ts";
-import { MesosError, mesosFailure } from "../../mesos/mesos_error.ts";
+import type { ApiClient, ApiRequest } from "../../clusters/api_client.ts";
+import { ApiError, orchestratorErrorOf } from "../../clusters/api_error.ts";
 import type { CollectorLaunch } from "../collector_arguments.ts";
 import { isObject, type JsonObject } from "../kubernetes/overlay.ts";
 import { OrchestratorError, WorkloadMissingError } from "../orchestrator.ts";
@@ -17,7 +17,7 @@ import { statusOf } from "./marathon_status.ts";
 export interface MarathonWorkloadsOptions {
   readonly clusterId: string;
   /** Whose base is that of `/v2/apps`. */
-  readonly marathon: Pick<MesosClient, "request" | "stream">;
+  readonly marathon: Pick<ApiClient, "request" | "stream">;
   readonly launch: CollectorLaunch;
   readonly namespaces: readonly string[];
   readonly clock: Clock;
@@ -117,10 +117,11 @@ export class MarathonWorkloads implements ClusterWorkloads {
   };
 
   async #listen(onEvent: () => void, signal: AbortSignal): Promise<void> {
-    const request = { method: "GET", path: "/v2/events", accept: "text/event-stream" } as const;
+    const request = { method: "GET", path: "/v2/events", accept: "text/event-stream", silenceMs, signal } as const;
     const lines = new LineBuffer(eventLineBytesMax);
-    for await (const chunk of this.#options.marathon.stream({ ...request, silenceMs, signal, onOpen: onEvent })) {
-      if (lines.push(chunk).some((line) => line.startsWith("event:"))) onEvent();
+    const hasEvent = (chunk: Uint8Array) => [lines.push(chunk).some((line) => line.startsWith("event:"))];
+    for await (const isEvent of this.#options.marathon.stream({ ...request, onOpen: onEvent }, hasEvent)) {
+      if (isEvent) onEvent();
     }
   }
 
@@ -156,12 +157,12 @@ export class MarathonWorkloads implements ClusterWorkloads {
     try {
       await this.#unlessLocked({ method: "DELETE", path: `/v2/apps/${pathOf(id)}` });
     } catch (error) {
-      if (!(error instanceof MesosError) || !error.isMissing) throw error;
+      if (!(error instanceof ApiError) || !error.isMissing) throw error;
     }
   }
 
   /** A deployment that is under way gets the time to end by itself; one that does not is overruled. */
-  async #unlessLocked(request: MesosRequest): Promise<void> {
+  async #unlessLocked(request: ApiRequest): Promise<void> {
     const { clock, lockWaitMs = lockWaitMsDefault } = this.#options;
     const giveUpMs = clock.monotonicMs() + lockWaitMs;
     while (true) {
@@ -170,7 +171,7 @@ export class MarathonWorkloads implements ClusterWorkloads {
         await this.#ask(isLast ? { ...request, query: [["force", "true"]] } : request);
         return;
       } catch (error) {
-        if (isLast || !(error instanceof MesosError) || error.status !== 409) throw error;
+        if (isLast || !(error instanceof ApiError) || error.status !== 409) throw error;
       }
       await pause(clock, Math.min(lockPollMsMax, lockWaitMs / 4));
     }
@@ -193,11 +194,11 @@ export class MarathonWorkloads implements ClusterWorkloads {
       ["embed", "apps.lastTaskFailure"],
     ] as const;
     const answer = appList.safeParse(await this.#ask({ method: "GET", path: "/v2/apps", query }));
-    if (!answer.success) throw new MesosError("the list of apps cannot be understood");
+    if (!answer.success) throw new ApiError("the list of apps cannot be understood");
     return answer.data.apps.filter(isObject);
   }
 
-  #ask(request: MesosRequest): Promise<unknown> {
+  #ask(request: ApiRequest): Promise<unknown> {
     return this.#options.marathon.request(request);
   }
 
@@ -205,7 +206,7 @@ export class MarathonWorkloads implements ClusterWorkloads {
     try {
       await work();
     } catch (error) {
-      throw mesosFailure(error, what);
+      throw orchestratorErrorOf(error, what);
     }
   }
 }

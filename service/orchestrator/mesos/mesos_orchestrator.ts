@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../../../core/runtime/env.ts";
 import { inBackground } from "../../../core/runtime/process.ts";
 import type { Logger } from "../../../core/telemetry/log.ts";
-import type { MesosClient } from "../../mesos/client.ts";
+import type { ApiClient } from "../../clusters/api_client.ts";
 import type { CollectorLaunch } from "../collector_arguments.ts";
 import { listClusters, type Orchestrator, OrchestratorError, type OrchestratorWatch } from "../orchestrator.ts";
 import { type Workload, type WorkloadKey, workloadPath, type WorkloadStatus } from "../workload.ts";
@@ -30,15 +30,15 @@ export type MesosManaged =
   | {
     readonly flavor: "bcs";
     readonly clusterId: string;
-    readonly scheduler: Pick<MesosClient, "request">;
-    readonly storage: Pick<MesosClient, "request">;
+    readonly scheduler: Pick<ApiClient, "request">;
+    readonly storage: Pick<ApiClient, "request">;
     /** The only ones that may be looked into; empty for all. */
     readonly namespaces: readonly string[];
   }
   | {
     readonly flavor: "marathon";
     readonly clusterId: string;
-    readonly marathon: Pick<MesosClient, "request" | "stream">;
+    readonly marathon: Pick<ApiClient, "request" | "stream">;
     readonly namespaces: readonly string[];
   };
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemEnv } from "../../../core/runtime/system_env.ts";
 import { makeLogger } from "../../../core/telemetry/log.ts";
-import { fixedToken } from "../../kubernetes/access.ts";
+import { fixedToken } from "../../clusters/access.ts";
+import { ApiClient } from "../../clusters/api_client.ts";
 import { collectorLaunch } from "../../kubernetes/testing/launch.ts";
 import { until } from "../../kubernetes/testing/until.ts";
-import { MesosClient } from "../../mesos/client.ts";
 import { BcsServer } from "../../mesos/testing/bcs_server.ts";
 import { MarathonServer } from "../../mesos/testing/marathon_server.ts";
 import type { Orchestrator } from "../orchestrator.ts";
@@ -22,8 +22,8 @@ const wish: Workload = {
   replicas: 1,
 };
 
-function clientOf(server: string): MesosClient {
-  return new MesosClient({
+function clientOf(server: string): ApiClient {
+  return new ApiClient({
     access: { server, token: fixedToken("secret") },
     clock: systemEnv.clock,
     headers: { "BCS-ClusterID": clusterId },

@@ -1,6 +1,6 @@
 import { systemEnv } from "../../../core/runtime/system_env.ts";
-import { fixedToken } from "../../../service/kubernetes/access.ts";
-import { MesosClient } from "../../../service/mesos/client.ts";
+import { fixedToken } from "../../../service/clusters/access.ts";
+import { ApiClient } from "../../../service/clusters/api_client.ts";
 import { BcsServer } from "../../../service/mesos/testing/bcs_server.ts";
 import { setName } from "../../../service/orchestrator/kubernetes/kube_names.ts";
 import { isObject, type JsonObject } from "../../../service/orchestrator/kubernetes/overlay.ts";
@@ -9,8 +9,8 @@ import type { WorkloadKey } from "../../../service/orchestrator/workload.ts";
 import type { MadeOutside, OutsideHand, RunningInstance } from "../../conformance/orchestrator_suite.ts";
 
 /** A client of one of the APIs of a mocked BCS or Marathon. */
-export function mockClient(url: string): MesosClient {
-  return new MesosClient({
+export function mockClient(url: string): ApiClient {
+  return new ApiClient({
     access: { server: url, token: fixedToken("secret") },
     clock: systemEnv.clock,
     headers: { "BCS-ClusterID": "BCS-MESOS-10001" },
@@ -22,9 +22,9 @@ export function mockClient(url: string): MesosClient {
 /** Somebody with the console of BCS: looks at it, and changes applications past the orchestrator. */
 export class BcsHand implements OutsideHand {
   readonly #server: BcsServer;
-  readonly #client: MesosClient;
+  readonly #client: ApiClient;
 
-  constructor(server: BcsServer, client: MesosClient) {
+  constructor(server: BcsServer, client: ApiClient) {
     this.#server = server;
     this.#client = client;
   }

@@ -1,4 +1,4 @@
-import type { MesosClient } from "../../../service/mesos/client.ts";
+import type { ApiClient } from "../../../service/clusters/api_client.ts";
 import type { MarathonServer } from "../../../service/mesos/testing/marathon_server.ts";
 import { appId, placeOf } from "../../../service/orchestrator/mesos/marathon_app.ts";
 import { instanceName } from "../../../service/orchestrator/names.ts";
@@ -9,9 +9,9 @@ import type { MadeOutside, OutsideHand, RunningInstance } from "../../conformanc
 export class MarathonHand implements OutsideHand {
   readonly scale = null;
   readonly #server: MarathonServer;
-  readonly #client: MesosClient;
+  readonly #client: ApiClient;
 
-  constructor(server: MarathonServer, client: MesosClient) {
+  constructor(server: MarathonServer, client: ApiClient) {
     this.#server = server;
     this.#client = client;
   }

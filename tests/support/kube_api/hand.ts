@@ -1,4 +1,5 @@
-import type { KubeClient, KubeRequest } from "../../../service/kubernetes/client.ts";
+import type { ApiRequest } from "../../../service/clusters/api_client.ts";
+import type { KubeClient } from "../../../service/kubernetes/client.ts";
 import { isObject, type JsonObject } from "../../../service/kubernetes/testing/field_sets.ts";
 import { at, listAt, textAt } from "../../../service/kubernetes/testing/validate.ts";
 import { setName } from "../../../service/orchestrator/kubernetes/kube_names.ts";
@@ -66,7 +67,7 @@ export class KubeHand implements OutsideHand {
     await this.#ask("DELETE", this.#set(key));
   }
 
-  async #ask(method: KubeRequest["method"], path: string, body?: object, contentType = "application/json") {
+  async #ask(method: ApiRequest["method"], path: string, body?: object, contentType = "application/json") {
     const answer = await this.#client.request({ method, path, ...(body === undefined ? {} : { body, contentType }) });
     if (!isObject(answer)) throw new Error(`Cannot ${method} ${path}: ${JSON.stringify(answer)}`);
     return answer;

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemEnv } from "../../core/runtime/system_env.ts";
-import type { TokenSource } from "../kubernetes/access.ts";
-import { MesosClient, type MesosClientOptions } from "./client.ts";
-import { HttpHost, type MockAnswer, type MockRequest } from "./testing/http_host.ts";
+import { HttpHost, type MockAnswer, type MockRequest } from "../mesos/testing/http_host.ts";
+import type { TokenSource } from "./access.ts";
+import { ApiClient, type ApiClientOptions } from "./api_client.ts";
 
 async function within(
   answer: (request: MockRequest) => MockAnswer,
-  body: (client: MesosClient, host: HttpHost) => Promise<void>,
-  over: Partial<MesosClientOptions> & { readonly token?: TokenSource } = {},
+  body: (client: ApiClient, host: HttpHost) => Promise<void>,
+  over: Partial<ApiClientOptions> & { readonly token?: TokenSource } = {},
 ): Promise<void> {
   const host = new HttpHost(answer);
   await host.listen();
   const { token = { current: () => Promise.resolve("t"), refused() {} }, ...rest } = over;
-  const client = new MesosClient({
+  const client = new ApiClient({
     access: { server: `${host.url}/base`, token },
     clock: systemEnv.clock,
     tokenHeader: (text) => ({ authorization: text }),
@@ -57,12 +57,13 @@ test("nothing takes longer or is longer than it may", async () => {
     ({ path }) => path === "/base/never" ? { stream() {} } : { status: 200, body: "x".repeat(2000) },
     async (client) => {
       const check = (path: string, message: RegExp) =>
-        assert.rejects(client.request({ method: "GET", path }), { name: "MesosError", kind: "unavailable", message });
+        assert.rejects(client.request({ method: "GET", path }), { name: "ApiError", kind: "unavailable", message });
       await check("/never", /nothing came within 100 ms/);
       await check("/long", /the answer exceeds 1000 bytes/);
       const read = async () => {
         const signal = new AbortController().signal;
-        for await (const chunk of client.stream({ method: "GET", path: "/never", silenceMs: 50, signal })) void chunk;
+        const request = { method: "GET", path: "/never", silenceMs: 50, signal } as const;
+        for await (const chunk of client.stream(request, (bytes) => [bytes])) void chunk;
       };
       await assert.rejects(read(), { message: /nothing came within 50 ms/ });
     },

@@ -1,8 +1,8 @@
 import { messageOf, UserError } from "../../core/errors.ts";
 import type { Clock, FileSystem } from "../../core/runtime/env.ts";
 
-/** How one API server is reached, and as whom. */
-export interface KubeAccess {
+/** How the API of a cluster is reached, and as whom. */
+export interface ApiAccess {
   /** Base of all paths, without a slash at its end; behind BCS it ends in `/tunnels/clusters/<identifier>`. */
   readonly server: string;
   /** PEM of who may have signed the server's certificate; undefined for those that the runtime trusts. */
@@ -12,8 +12,18 @@ export interface KubeAccess {
   readonly key?: string | undefined;
   /** Name that the server's certificate must hold instead of its host. */
   readonly serverName?: string | undefined;
-  readonly insecureSkipVerify: boolean;
+  /** False by default. */
+  readonly insecureSkipVerify?: boolean | undefined;
   readonly token: TokenSource;
+}
+
+/** @throws what `fail` makes of it, unless it is the URL of an API server. */
+export function serverBase(server: string, fail: (why: string) => Error): string {
+  const url = URL.canParse(server) ? new URL(server) : null;
+  if (url === null || !["http:", "https:"].includes(url.protocol) || url.username !== "" || url.search !== "") {
+    throw fail(`"${server}" is no URL such as https://HOST:6443`);
+  }
+  return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
 /** A bearer token that may be another one each time; "" for none. */

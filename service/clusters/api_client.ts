@@ -1,29 +1,20 @@
 import { Client, type Dispatcher, Pool } from "undici";
+import { z } from "zod";
 import { causeMessageOf, UserError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { Deadline } from "../../core/runtime/deadline.ts";
 import type { Clock } from "../../core/runtime/env.ts";
-import type { TokenSource } from "../kubernetes/access.ts";
 import type { OrchestratorErrorKind } from "../orchestrator/orchestrator.ts";
-import { MesosError } from "./mesos_error.ts";
+import type { ApiAccess } from "./access.ts";
+import { ApiError } from "./api_error.ts";
 
-/** How an API of BCS or Marathon is reached, and as whom. */
-export interface MesosAccess {
-  /** Base of all paths, without a slash at its end. */
-  readonly server: string;
-  /** PEM of who may have signed its certificate; undefined for those that the runtime trusts. */
-  readonly ca?: string | undefined;
-  /** "" for none. */
-  readonly token: TokenSource;
-}
-
-export interface MesosClientOptions {
-  readonly access: MesosAccess;
+export interface ApiClientOptions {
+  readonly access: ApiAccess;
   readonly clock: Clock;
   /** Of every request, such as `BCS-ClusterID`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The header that carries a token. */
-  readonly tokenHeader: (token: string) => Readonly<Record<string, string>>;
+  /** The header that carries a token; `Authorization: Bearer` by default. */
+  readonly tokenHeader?: (token: string) => Readonly<Record<string, string>>;
   /** For one request, from connecting to the end of the answer; 15 s by default. */
   readonly timeoutMs?: number;
   /** Longest answer; 128 MiB by default. */
@@ -33,17 +24,19 @@ export interface MesosClientOptions {
   onFailure?(kind: OrchestratorErrorKind): void;
 }
 
-export interface MesosRequest {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Below the base; its names are encoded already. */
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Below the server's base, such as `/api/v1/pods`; its names are encoded already. */
   readonly path: string;
-  /** A name may come more than once. */
-  readonly query?: readonly (readonly [string, string])[];
+  /** In pairs a name may come more than once. */
+  readonly query?: Readonly<Record<string, string>> | readonly (readonly [string, string])[];
   readonly body?: unknown;
+  /** `application/json` by default, as is `accept`. */
+  readonly contentType?: string;
   readonly accept?: string;
 }
 
-export interface MesosStream extends MesosRequest {
+export interface ApiStream extends ApiRequest {
   /** How long it may bring nothing before it counts as dead. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
@@ -54,19 +47,26 @@ export interface MesosStream extends MesosRequest {
 const connectionsMax = 8;
 const timeoutMsDefault = 15_000;
 const answerBytesMaxDefault = 128 * 1024 * 1024;
+
+/** Longer pauses that a server asks for are cut. */
+const retryAfterMsMax = 300_000;
 /** What undici may take beyond our own deadline to notice that a connection attempt leads nowhere. */
 const connectGraceMs = 1000;
 
-/** Speaks HTTP with BCS or Marathon; each request has a deadline, and each answer a limit. */
-export class MesosClient {
-  readonly #options: MesosClientOptions;
+const refusal = z.looseObject({ message: z.string().min(1) });
+
+const asBearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** Speaks HTTP with the API of a cluster; each request has a deadline, and each answer a limit. */
+export class ApiClient {
+  readonly #options: ApiClientOptions;
   readonly #timeoutMs: number;
   readonly #bytesMax: number;
   readonly #origin: string;
   readonly #basePath: string;
   readonly #pool: Pool;
 
-  constructor(options: MesosClientOptions) {
+  constructor(options: ApiClientOptions) {
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault;
     this.#bytesMax = options.answerBytesMax ?? answerBytesMaxDefault;
@@ -77,24 +77,25 @@ export class MesosClient {
   }
 
   /**
-   * The answer as JSON; undefined where it has no body. Asks twice when the first answer is that the token is not valid.
-   * @throws MesosError
+   * The answer as JSON; undefined where it has no body. Asks twice when the first answer is that the token is not valid
+   * (any more).
+   * @throws ApiError
    */
-  async request(request: MesosRequest): Promise<unknown> {
+  async request(request: ApiRequest): Promise<unknown> {
     try {
       return await this.#ask(request);
     } catch (error) {
-      if (!(error instanceof MesosError) || error.status !== 401) throw error;
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
       this.#options.access.token.refused();
       return await this.#ask(request);
     }
   }
 
   /**
-   * The bytes of an answer that goes on, until the server or the signal ends it.
-   * @throws MesosError
+   * What `read` makes of the bytes of an answer that goes on, until the server or the signal ends it.
+   * @throws ApiError also for what `read` throws.
    */
-  async *stream(stream: MesosStream): AsyncGenerator<Uint8Array> {
+  async *stream<Item>(stream: ApiStream, read: (chunk: Uint8Array) => Iterable<Item>): AsyncGenerator<Item> {
     const client = new Client(this.#origin, this.#settings());
     const deadline = new Deadline(this.#options.clock, this.#timeoutMs);
     try {
@@ -104,11 +105,11 @@ export class MesosClient {
       deadline.restart(stream.silenceMs);
       for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
         deadline.restart(stream.silenceMs);
-        yield chunk;
+        yield* read(chunk);
       }
     } catch (error) {
-      if (error instanceof MesosError && error.status === 401) this.#options.access.token.refused();
-      throw this.#asMesosError(error, deadline);
+      if (error instanceof ApiError && error.status === 401) this.#options.access.token.refused();
+      throw this.#asApiError(error, deadline);
     } finally {
       deadline.cancel();
       await client.destroy();
@@ -119,28 +120,27 @@ export class MesosClient {
     await this.#pool.destroy();
   }
 
-  async #ask(request: MesosRequest): Promise<unknown> {
+  async #ask(request: ApiRequest): Promise<unknown> {
     const deadline = new Deadline(this.#options.clock, this.#timeoutMs);
     try {
       const answer = await this.#send(this.#pool, request, deadline.signal);
       if (answer.statusCode >= 300) throw await this.#refusalOf(answer);
       const text = await this.#readCapped(answer.body);
-      const value = text.trim() === "" ? null : parseJson(text);
-      if (value === undefined) throw new MesosError(`the answer is no JSON: ${JSON.stringify(text.slice(0, 100))}`);
-      return value ?? undefined;
+      return text.trim() === "" ? undefined : parsedAnswer(text);
     } catch (error) {
-      throw this.#asMesosError(error, deadline);
+      throw this.#asApiError(error, deadline);
     } finally {
       deadline.cancel();
     }
   }
 
-  async #send(to: Dispatcher, request: MesosRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { method, path, query = [], body, accept = "application/json" } = request;
-    const { access, headers, tokenHeader } = this.#options;
+  async #send(to: Dispatcher, request: ApiRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { method, path, query = [], body, contentType = "application/json", accept = "application/json" } = request;
+    const { access, headers, tokenHeader = asBearer } = this.#options;
     this.#options.onRequest?.();
     const token = await access.token.current();
-    const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, value])).toString();
+    const pairs = Symbol.iterator in query ? query : Object.entries(query);
+    const search = new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, value])).toString();
     return await to.request({
       method,
       path: `${this.#basePath}${path}${search === "" ? "" : `?${search}`}`,
@@ -149,7 +149,7 @@ export class MesosClient {
         "user-agent": "bcs-metric",
         ...headers,
         ...(token === "" ? {} : tokenHeader(token)),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(body === undefined ? {} : { "content-type": contentType }),
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal,
@@ -158,18 +158,22 @@ export class MesosClient {
 
   /** undici's own timeouts are coarse, and each covers a part only: the clock measures ours. */
   #settings() {
-    const { ca } = this.#options.access;
-    const connect = { ...(ca === undefined ? {} : { ca }), timeout: this.#timeoutMs + connectGraceMs };
+    const { ca, cert, key, serverName, insecureSkipVerify } = this.#options.access;
+    const connect = {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(insecureSkipVerify === true ? { rejectUnauthorized: false } : {}),
+      timeout: this.#timeoutMs + connectGraceMs,
+    };
     return { allowH2: false, pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect };
   }
 
-  async #refusalOf({ statusCode: status, body }: Dispatcher.ResponseData): Promise<MesosError> {
+  async #refusalOf({ statusCode: status, headers, body }: Dispatcher.ResponseData): Promise<ApiError> {
     const text = await this.#readCapped(body);
-    const said = parseJson(text);
-    const message = typeof said === "object" && said !== null && "message" in said && typeof said.message === "string"
-      ? said.message
-      : JSON.stringify(text.slice(0, 200));
-    return new MesosError(`HTTP ${status}: ${message}`, { status });
+    const said = refusal.safeParse(parseJson(text));
+    const message = said.success ? said.data.message : JSON.stringify(text.slice(0, 200));
+    return new ApiError(`HTTP ${status}: ${message}`, { status, retryAfterMs: retryAfterMsOf(headers["retry-after"]) });
   }
 
   async #readCapped(body: AsyncIterable<Uint8Array>): Promise<string> {
@@ -178,25 +182,38 @@ export class MesosClient {
     for await (const chunk of body) {
       bytes += chunk.length;
       // Leaving the loop destroys the body, and with it the connection.
-      if (bytes > this.#bytesMax) throw new MesosError(`the answer exceeds ${this.#bytesMax} bytes`);
+      if (bytes > this.#bytesMax) throw new ApiError(`the answer exceeds ${this.#bytesMax} bytes`);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString("utf8");
   }
 
-  #asMesosError(error: unknown, deadline: Deadline): MesosError {
-    const failure = error instanceof MesosError ? error : this.#unanswered(error, deadline);
+  #asApiError(error: unknown, deadline: Deadline): ApiError {
+    const failure = error instanceof ApiError ? error : this.#unanswered(error, deadline);
     if (!failure.isMissing) this.#options.onFailure?.(failure.kind);
     return failure;
   }
 
-  #unanswered(error: unknown, deadline: Deadline): MesosError {
+  #unanswered(error: unknown, deadline: Deadline): ApiError {
     if (deadline.passed) {
-      return new MesosError(`${this.#origin}: nothing came within ${deadline.ms} ms`, { cause: error });
+      return new ApiError(`${this.#origin}: nothing came within ${deadline.ms} ms`, { cause: error });
     }
     const message = error instanceof UserError ? error.message : `${this.#origin}: ${describe(error)}`;
-    return new MesosError(message, { cause: error });
+    return new ApiError(message, { cause: error });
   }
+}
+
+/** @throws ApiError when the text is no JSON. */
+export function parsedAnswer(text: string): unknown {
+  const value = parseJson(text);
+  if (value === undefined) throw new ApiError(`the answer is no JSON: ${JSON.stringify(text.slice(0, 100))}`);
+  return value;
+}
+
+/** Seconds, as API servers say it; null for anything else. */
+function retryAfterMsOf(header: string | string[] | undefined): number | null {
+  const seconds = typeof header === "string" && /^\d{1,6}$/.test(header) ? Number(header) : null;
+  return seconds === null ? null : Math.min(seconds * 1000, retryAfterMsMax);
 }
 
 /** Several attempts to connect have their reasons in `errors` only. */
