@@ -39,10 +39,10 @@ import {
   unreadNotices,
   unreadPatienceMs,
 } from "./reconcile/notices.ts";
-import { reconcile } from "./reconcile/reconcile.ts";
-import { ReconcileLoop } from "./reconcile/reconcile_loop.ts";
+import { reconcile, reconcilePeriodMs } from "./reconcile/reconcile.ts";
 import type { NamespacePlan, View } from "./reconcile/view.ts";
 import { type WishSettings, wishSettingsDefault } from "./reconcile/workloads.ts";
+import { RunLoop } from "./run_loop.ts";
 import { makeServiceMetrics, type ServiceMetrics } from "./service_metrics.ts";
 import type { CollectionFeed } from "./stream/collection_feed.ts";
 import { scopeOf, type Sources } from "./targets/sources.ts";
@@ -82,7 +82,7 @@ export class Service {
   readonly #world: World;
   readonly #term: Term;
   readonly #metrics: ServiceMetrics;
-  readonly #loop: ReconcileLoop;
+  readonly #loop: RunLoop;
   readonly #keeper: WorkloadKeeper;
   readonly #gone = new GoneCollectors();
   readonly #notices = new NoticeBoard();
@@ -132,7 +132,12 @@ export class Service {
       onListFailure: () => this.#metrics.workloadListFailed(),
       onRows: (rows) => this.#tellOf(this.#workloadNotices, workloadNotices(rows)),
     });
-    this.#loop = new ReconcileLoop({ clock: deps.clock, log: deps.log, run: () => this.#reconcile() });
+    this.#loop = new RunLoop({
+      ...deps,
+      what: "reconciliation",
+      periodMs: reconcilePeriodMs,
+      run: () => this.#reconcile(),
+    });
   }
 
   /** Begins to watch, and to reconcile whenever this service leads. The leadership is closed with the service. */

@@ -5,6 +5,7 @@ import type { Clock, Random } from "../../core/runtime/env.ts";
 import { inBackground } from "../../core/runtime/process.ts";
 import type { Store, StoreEvent } from "../../core/store/store.ts";
 import type { Logger } from "../../core/telemetry/log.ts";
+import { RunLoop } from "../run_loop.ts";
 import { scopeOf } from "../targets/sources.ts";
 import { type Approval, changedAtMs, isOpen } from "./approvals/approval.ts";
 import type { Approvals } from "./approvals/approvals.ts";
@@ -12,7 +13,6 @@ import { transition } from "./approvals/transitions.ts";
 import type { AutoscaleMetrics } from "./autoscale_metrics.ts";
 import type { AutoscaleRow } from "./autoscale_row.ts";
 import { Executor } from "./executor.ts";
-import { LookLoop } from "./look_loop.ts";
 import type { Delivery } from "./notify/delivery.ts";
 import { hashOf, makePlan, namesOf, type ScaledNamespace } from "./plan/plan.ts";
 import { forget, makeScaleMemory, type Observation, type ScaleMemory, step } from "./rules/step.ts";
@@ -75,7 +75,7 @@ export const closedMax = 300;
 export class Autoscaler {
   readonly #deps: AutoscalerDeps;
   readonly #executor: Executor;
-  readonly #loop: LookLoop;
+  readonly #loop: RunLoop;
   readonly #memories = new Map<string, ScaleMemory>();
   #rows: readonly AutoscaleRow[] = [];
   #usageProblem = "";
@@ -83,7 +83,12 @@ export class Autoscaler {
   constructor(deps: AutoscalerDeps) {
     this.#deps = deps;
     this.#executor = new Executor(deps);
-    this.#loop = new LookLoop({ clock: deps.clock, log: deps.log, periodMs: deps.lookMs, run: () => this.look() });
+    this.#loop = new RunLoop({
+      ...deps,
+      what: "looking at the collectors' usage",
+      periodMs: deps.lookMs,
+      run: () => this.look().then(() => true),
+    });
   }
 
   start(): void {

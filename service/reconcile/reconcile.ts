@@ -10,6 +10,9 @@ import type { Plan, RecordRemoval, StoredCollection, View } from "./view.ts";
 import { wishedWorkload } from "./wished_workload.ts";
 import { balanceOf } from "./workloads.ts";
 
+/** A service reconciles so often, whether or not a change was seen: a watch can miss one. */
+export const reconcilePeriodMs = 30_000;
+
 /**
  * What is to be done so that the world becomes as the documents want it; done again, it is nothing. While the store
  * cannot be read nothing is written or removed, and the workloads stay as the last good documents have them. The

@@ -1,8 +1,8 @@
 import { ConfigState } from "../../service/config_state.ts";
 import { emptySnapshot, type Pod } from "../../service/discovery/discovery.ts";
-import { reconcile } from "../../service/reconcile/reconcile.ts";
-import { gatherMs, periodMs } from "../../service/reconcile/reconcile_loop.ts";
+import { reconcile, reconcilePeriodMs } from "../../service/reconcile/reconcile.ts";
 import type { NamespacePlan, Plan, View } from "../../service/reconcile/view.ts";
+import { gatherMs } from "../../service/run_loop.ts";
 import { Sources } from "../../service/targets/sources.ts";
 import { collectorOf, metricOf } from "../../service/testing/documents.ts";
 import { ModelCollector } from "./model_collector.ts";
@@ -100,7 +100,7 @@ export class ModelService {
       this.#crash();
       return;
     }
-    this.#plan(Math.min(periodMs, Math.max(gatherMs, plan.nextLookMs - this.#world.nowMs)));
+    this.#plan(Math.min(reconcilePeriodMs, Math.max(gatherMs, plan.nextLookMs - this.#world.nowMs)));
   }
 
   #view(): View {

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeLogger } from "../../core/telemetry/log.ts";
-import { ManualClock } from "../testing/manual_clock.ts";
-import { gatherMs, periodMs, ReconcileLoop } from "./reconcile_loop.ts";
+import { makeLogger } from "../core/telemetry/log.ts";
+import { gatherMs, RunLoop } from "./run_loop.ts";
+import { ManualClock } from "./testing/manual_clock.ts";
+
+const periodMs = 30_000;
 
 function setup(outcomes: (boolean | Error)[] = []) {
   const clock = new ManualClock();
   let runs = 0;
   let during = () => {};
-  const loop = new ReconcileLoop({
+  const loop = new RunLoop({
+    what: "reconciliation",
+    periodMs,
     clock,
     log: makeLogger("test", "silent"),
     run() {

@@ -1,24 +1,26 @@
-import type { Clock } from "../../core/runtime/env.ts";
-import { inBackground } from "../../core/runtime/process.ts";
-import type { Logger } from "../../core/telemetry/log.ts";
+import type { Clock } from "../core/runtime/env.ts";
+import { inBackground } from "../core/runtime/process.ts";
+import type { Logger } from "../core/telemetry/log.ts";
 
 /** Changes are gathered for so long, since they seldom come alone. */
 export const gatherMs = 100;
-/** Everything is looked at anew this often, whether or not a change was seen. */
-export const periodMs = 30_000;
 const retryMsMin = 1000;
 const retryMsMax = 30_000;
 
-export interface ReconcileLoopOptions {
+export interface RunLoopOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** One reconciliation. Returns whether everything was done; if not, or if it throws, it is tried again soon. */
+  /** For the log, such as `reconciliation`. */
+  readonly what: string;
+  /** Everything is looked at anew this often, whether or not a change was seen. */
+  readonly periodMs: number;
+  /** Returns whether everything was done; if not, or if it throws, it is tried again soon. */
   run(): Promise<boolean>;
 }
 
-/** Runs reconciliations one after another: soon after each change, after each failure, and every 30 s. */
-export class ReconcileLoop {
-  readonly #options: ReconcileLoopOptions;
+/** Runs the same thing again and again, never twice at once: soon after each change or failure, and every period. */
+export class RunLoop {
+  readonly #options: RunLoopOptions;
   #cancelTimer = () => {};
   /** Monotonic time of the next run; Infinity while none is planned. */
   #dueMs = Infinity;
@@ -27,22 +29,22 @@ export class ReconcileLoop {
   #failures = 0;
   #closed = false;
 
-  constructor(options: ReconcileLoopOptions) {
+  constructor(options: RunLoopOptions) {
     this.#options = options;
   }
 
-  /** Something changed: a reconciliation follows within {@link gatherMs}, or after the one that runs now. */
+  /** Something changed: a run follows within {@link gatherMs}, or after the one that runs now. */
   changed(): void {
     if (this.#running !== null) this.#changedMeanwhile = true;
     else this.#plan(gatherMs);
   }
 
-  /** Another reconciliation is due after so long, unless one comes earlier: then it is to be asked for again. */
+  /** Another run is due after so long, unless one comes earlier: then it is to be asked for again. */
   wakeAfter(delayMs: number): void {
-    if (delayMs < periodMs) this.#plan(Math.max(gatherMs, delayMs));
+    if (delayMs < this.#options.periodMs) this.#plan(Math.max(gatherMs, delayMs));
   }
 
-  /** Waits for the reconciliation that runs now and starts no other. */
+  /** Waits for the run that is under way and starts no other. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer();
@@ -51,7 +53,7 @@ export class ReconcileLoop {
 
   /** Plans the next run, unless an earlier one is planned already. */
   #plan(delayMs: number): void {
-    const { clock, log } = this.#options;
+    const { clock, log, what } = this.#options;
     const dueMs = clock.monotonicMs() + delayMs;
     if (this.#closed || dueMs >= this.#dueMs) return;
     this.#cancelTimer();
@@ -59,7 +61,7 @@ export class ReconcileLoop {
     this.#cancelTimer = clock.after(delayMs, () => {
       this.#dueMs = Infinity;
       this.#running = this.#run();
-      inBackground(log, "reconciliation", this.#running);
+      inBackground(log, what, this.#running);
     });
   }
 
@@ -68,15 +70,17 @@ export class ReconcileLoop {
     const done = await this.#runOnce();
     this.#failures = done ? 0 : this.#failures + 1;
     this.#running = null;
-    const retryMs = Math.min(retryMsMax, retryMsMin * 2 ** (this.#failures - 1));
+    const { periodMs } = this.#options;
+    const retryMs = Math.min(periodMs, retryMsMax, retryMsMin * 2 ** (this.#failures - 1));
     this.#plan(this.#changedMeanwhile ? gatherMs : done ? periodMs : retryMs);
   }
 
   async #runOnce(): Promise<boolean> {
+    const { what, log } = this.#options;
     try {
       return await this.#options.run();
     } catch (error) {
-      this.#options.log.error({ err: error }, "reconciliation failed; it is tried again");
+      log.error({ err: error }, `${what} failed; it is tried again`);
       return false;
     }
   }
